@@ -1,0 +1,257 @@
+"""Neighbours of the table's rows: the law must not be made for the rows alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from benchmarks.control.plans import (
+    MIXED,
+    SPREAD,
+    batching,
+    goodput,
+    jain,
+    p95,
+    rejections,
+    slots,
+    slow,
+)
+from benchmarks.control.scenario import Reach, Scenario, Target
+from sidecar.outcomes import RejectionKind
+from sidecar.simulator.plan import Outage
+
+_BROWN_OUT = Outage(start=300, end=400, share=0.33, kind=RejectionKind.OVERLOAD, status=503)
+
+NEIGHBOURS: Sequence[Scenario] = (
+    Scenario(name="A2", title="2 slots", plan=slots(2), targets=(goodput(98),)),
+    Scenario(name="A3", title="3 slots", plan=slots(3), targets=(goodput(98), rejections(3))),
+    Scenario(name="A15", title="15 slots", plan=slots(15), targets=(goodput(99), rejections(1))),
+    Scenario(name="A60", title="60 slots", plan=slots(60), targets=(goodput(99), rejections(0.3))),
+    Scenario(
+        name="A150", title="150 slots", plan=slots(150), targets=(goodput(99), rejections(0.1))
+    ),
+    Scenario(
+        name="A400",
+        title="400 slots, above the maximum",
+        plan=slots(400),
+        targets=(rejections(0.1), Target("limit", at_least=256)),
+    ),
+    Scenario(
+        name="D1",
+        title="2 sidecars share 10 slots",
+        plan=slots(10),
+        clients=2,
+        targets=(goodput(98), rejections(2), jain(0.97)),
+    ),
+    Scenario(
+        name="D16",
+        title="16 sidecars share 64 slots",
+        plan=slots(64),
+        clients=16,
+        targets=(goodput(97), rejections(3), jain(0.95)),
+    ),
+    Scenario(
+        name="D16w",
+        title="16 sidecars share 400 slots",
+        plan=slots(400),
+        clients=16,
+        targets=(goodput(98), rejections(1), jain(0.97)),
+    ),
+    Scenario(
+        name="D30",
+        title="30 sidecars share 200 slots",
+        plan=slots(200),
+        clients=30,
+        targets=(goodput(97), rejections(3), jain(0.95)),
+    ),
+    Scenario(
+        name="D100",
+        title="100 sidecars share 100 slots",
+        plan=slots(100),
+        clients=100,
+        targets=(goodput(95), jain(0.95)),
+    ),
+    Scenario(
+        name="D4l",
+        title="4 sidecars share 48 slots, joining over 300 s",
+        plan=slots(48),
+        clients=4,
+        stagger=300,
+        targets=(goodput(99), rejections(1), jain(0.97)),
+    ),
+    Scenario(
+        name="D8l",
+        title="8 sidecars share 48 slots, joining over 300 s",
+        plan=slots(48),
+        clients=8,
+        stagger=300,
+        targets=(goodput(98), rejections(3), jain(0.95)),
+    ),
+    Scenario(
+        name="D2z",
+        title="D2, all at once",
+        plan=slots(400),
+        clients=100,
+        stagger=0,
+        targets=(goodput(97), rejections(3), jain(0.95)),
+    ),
+    Scenario(
+        name="C4",
+        title="4 run at once, the rest queue",
+        plan=batching(4),
+        targets=(goodput(97), p95(2)),
+    ),
+    Scenario(
+        name="C16",
+        title="16 run at once, the rest queue",
+        plan=batching(16),
+        targets=(goodput(98), p95(1)),
+    ),
+    Scenario(
+        name="C64",
+        title="64 run at once, the rest queue",
+        plan=batching(64),
+        targets=(goodput(98), p95(0.8)),
+    ),
+    Scenario(
+        name="C200",
+        title="200 run at once, the rest queue",
+        plan=batching(200),
+        targets=(goodput(98), p95(0.8)),
+    ),
+    Scenario(
+        name="C16/0.85",
+        title="C16, first byte spread 0.85",
+        plan=batching(16),
+        service=SPREAD,
+        targets=(goodput(96), p95(2)),
+    ),
+    Scenario(
+        name="C64/0.85",
+        title="C64, first byte spread 0.85",
+        plan=batching(64),
+        service=SPREAD,
+        targets=(goodput(96), p95(1.8)),
+    ),
+    Scenario(
+        name="CI",
+        title="C, answers of very mixed length",
+        plan=batching(32),
+        service=MIXED,
+        targets=(goodput(97), p95(1.2)),
+    ),
+    Scenario(
+        name="CE",
+        title="C: 32, 16 from 300 s, 32 from 600 s",
+        plan=batching(32, (300, 16), (600, 32)),
+        spans={"second": (300, 600), "third": (600, 900)},
+        targets=(Target("second", at_least=95), Target("third", at_least=93), p95(3)),
+    ),
+    Scenario(
+        name="C8G",
+        title="C8, first byte 4 times slower 300-600 s",
+        plan=slow(batching(8)),
+        spans={"slow": (300, 600), "after": (600, 900)},
+        targets=(Target("slow", at_least=95), Target("after", at_least=95)),
+    ),
+    Scenario(
+        name="CG",
+        title="C, first byte 4 times slower 300-600 s",
+        plan=slow(batching(32)),
+        spans={"slow": (300, 600), "after": (600, 900)},
+        targets=(Target("slow", at_least=95), Target("after", at_least=95)),
+    ),
+    Scenario(
+        name="CQ",
+        title="16 run at once, 16 queue, 503 beyond",
+        plan=slots(16, queue=16),
+        targets=(goodput(97), rejections(1), p95(1.2)),
+    ),
+    Scenario(
+        name="CD",
+        title="4 sidecars share 32 that run at once, the rest queue",
+        plan=batching(32),
+        clients=4,
+        targets=(goodput(97), p95(1.5), jain(0.9)),
+    ),
+    Scenario(
+        name="G2",
+        title="G, 2.5 times slower",
+        plan=slow(slots(24), factor=2.5),
+        spans={"slow": (300, 600), "after": (600, 900)},
+        targets=(Target("slow", at_least=98), Target("after", at_least=98)),
+    ),
+    Scenario(
+        name="G85",
+        title="G, first byte spread 0.85",
+        plan=slow(slots(24)),
+        service=SPREAD,
+        spans={"slow": (300, 600), "after": (600, 900)},
+        targets=(Target("slow", at_least=97), Target("after", at_least=97)),
+    ),
+    Scenario(
+        name="G6",
+        title="G with 100 slots",
+        plan=slow(slots(100)),
+        spans={"slow": (300, 600), "after": (600, 900)},
+        targets=(Target("slow", at_least=98), Target("after", at_least=98)),
+    ),
+    Scenario(
+        name="E3",
+        title="100 slots, 10 from 300 s, 100 from 600 s",
+        plan=slots(100, (300, 10), (600, 100)),
+        spans={"second": (300, 600), "third": (600, 900)},
+        reach=Reach(600, 90),
+        targets=(
+            Target("second", at_least=93),
+            Target("third", at_least=90),
+            Target("reach", at_most=40),
+        ),
+    ),
+    Scenario(
+        name="E4",
+        title="40 slots, 20 from 300 s, 40 from 600 s",
+        plan=slots(40, (300, 20), (600, 40)),
+        spans={"second": (300, 600), "third": (600, 900)},
+        reach=Reach(600, 36),
+        targets=(
+            Target("second", at_least=95),
+            Target("third", at_least=93),
+            Target("reach", at_most=40),
+        ),
+    ),
+    Scenario(
+        name="F0",
+        title="F without hints",
+        plan=replace(slots(24), outages=(Outage(start=200, end=320),)),
+        counted_from=420,
+        targets=(goodput(98), Target("all_rejections", at_most=100)),
+    ),
+    Scenario(
+        name="F5",
+        title="F with 5 sidecars on 48",
+        plan=replace(slots(48), outages=(Outage(start=200, end=320, retry_after=89),)),
+        counted_from=420,
+        clients=5,
+        targets=(goodput(98), Target("all_rejections", at_most=400), jain(0.95)),
+    ),
+    Scenario(
+        name="BO",
+        title="24 slots, every third attempt gets 503 300-400 s",
+        plan=replace(slots(24), outages=(_BROWN_OUT,)),
+        spans={"brown": (300, 400), "after": (430, 900)},
+        targets=(Target("after", at_least=97),),
+    ),
+    Scenario(
+        name="H1",
+        title="200 slots, demand 0.5/s",
+        plan=slots(200),
+        demand=0.5,
+        targets=(Target("limit", at_most=12),),
+    ),
+    Scenario(
+        name="H20",
+        title="24 slots, demand 5.5/s (22.5 in flight)",
+        plan=slots(24),
+        demand=5.5,
+        targets=(rejections(1.5),),
+    ),
+)

@@ -1,0 +1,1 @@
+"""The second server, on a port of its own: metrics, health, statistics. Nothing here changes anything."""

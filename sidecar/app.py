@@ -1,0 +1,173 @@
+"""The composition root: builds every object once, starts and drains both servers."""
+
+import asyncio
+import gc
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from sidecar.admin.readiness import Readiness
+from sidecar.admin.routes import admin_app
+from sidecar.admission.pool import LimiterPool
+from sidecar.clock import LoopClock
+from sidecar.control.modes import law_factory
+from sidecar.errors import ListenError
+from sidecar.proxy.activity import Activity
+from sidecar.proxy.body import BodyMemory
+from sidecar.proxy.handler import ProxyHandler
+from sidecar.proxy.pipeline import Pipeline
+from sidecar.proxy.server import ProxyServer
+from sidecar.settings import Settings
+from sidecar.telemetry.logs import Log, LogObserver
+from sidecar.telemetry.observers import Observers
+from sidecar.telemetry.prometheus import MetricsCollector
+from sidecar.telemetry.series import SeriesObserver
+from sidecar.telemetry.stats import Stats
+from sidecar.telemetry.views import LimiterView, limiter_views
+from sidecar.upstream.client import RawTransport
+from sidecar.version import __version__
+
+_BACKLOG = 1024
+"""Connections the kernel holds until they are accepted: apps open hundreds at once."""
+
+_STOP_GRACE = 1.0
+"""Seconds that handlers get to end once everything left is cancelled; they need none."""
+
+_GC_THRESHOLD = 50_000
+"""Allocations between collections: each costs milliseconds of every stream's latency."""
+
+
+class Sidecar:
+    """One sidecar; several may live in one process. Construct it inside a running loop."""
+
+    def __init__(self, settings: Settings, log: Log) -> None:
+        loop = asyncio.get_running_loop()
+        clock = LoopClock(loop)
+        self.settings = settings
+        self.log = log
+        self.readiness = Readiness()
+        self.activity = Activity(loop)
+        self.counts = SeriesObserver(clock.wall)
+        self.observers = Observers([self.counts, LogObserver(log)], log)
+        self.pool = LimiterPool(
+            law_factory(settings.limit_mode, settings.limit()),
+            queue_size=settings.queue_size,
+            loop=loop,
+            observer=self.observers,
+            draw=random.Random().random,
+        )
+        self.transport = RawTransport(settings.upstream())
+        self.memory = BodyMemory(settings.body().max_held_bytes)
+        self.stats = Stats(self.counts, self.views, clock.now)
+        handler = ProxyHandler(
+            routes=settings.routes(),
+            pipeline=Pipeline(
+                pool=self.pool,
+                transport=self.transport,
+                clock=clock,
+                observer=self.observers,
+                queue_timeout=settings.queue_timeout,
+            ),
+            memory=self.memory,
+            body_config=settings.body(),
+            activity=self.activity,
+            clock=clock,
+            observer=self.observers,
+        )
+        registry = CollectorRegistry()
+        registry.register(MetricsCollector(self.counts, self.views))
+        admin = admin_app(registry, self.stats.snapshot, self.readiness)
+        self._proxy = web.ServerRunner(ProxyServer(handler), shutdown_timeout=_STOP_GRACE)
+        self._admin = web.AppRunner(admin, access_log=None, shutdown_timeout=_STOP_GRACE)
+        self._now = clock.now
+
+    def views(self) -> list[LimiterView]:
+        """Every limiter's state, now."""
+        return limiter_views(self.pool, maximum=self.settings.limit_max, now=self._now())
+
+    @property
+    def proxy_port(self) -> int:
+        """The port that the app's calls are taken on; real also where 0 was asked for."""
+        return int(self._proxy.addresses[0][1])
+
+    @property
+    def admin_port(self) -> int:
+        """The port of metrics and health."""
+        return int(self._admin.addresses[0][1])
+
+    async def start(self) -> None:
+        """Listen on both ports; raises ListenError naming the one that cannot be had."""
+        settings = self.settings
+        await _listen(self._admin, settings.admin_host, settings.admin_port, "SIDECAR_ADMIN_PORT")
+        await _listen(self._proxy, settings.proxy_host, settings.proxy_port, "SIDECAR_PROXY_PORT")
+        self.readiness.listening = True
+        self.log.info(
+            "started",
+            version=__version__,
+            proxy=f"{settings.proxy_host}:{self.proxy_port}",
+            admin=f"{settings.admin_host}:{self.admin_port}",
+            mode=settings.limit_mode,
+        )
+
+    async def drain(self) -> None:
+        """Say "not ready", go on serving, and return once idle or when the time is up."""
+        self.readiness.draining = True
+        self.log.info("draining", open_requests=self.activity.open_requests)
+        try:
+            async with asyncio.timeout(self.settings.drain_timeout):
+                await self.activity.idle(self.settings.drain_idle)
+        except TimeoutError:
+            self.log.warning("drain_timeout", open_requests=self.activity.open_requests)
+
+    async def stop(self) -> None:
+        """Cancel what is left and close every socket; the admin port last."""
+        await self._proxy.cleanup()
+        await self.transport.close()
+        await self._admin.cleanup()
+        self.log.info("stopped")
+
+
+async def _listen(runner: web.BaseRunner, host: str, port: int, setting: str) -> None:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+    except (OSError, UnicodeError) as error:  # UnicodeError: a host that can be no name
+        why = error.strerror if isinstance(error, OSError) else "not a valid host name"
+        raise ListenError(f"{setting}={port}: cannot listen on {host}: {why}") from error
+
+
+@asynccontextmanager
+async def running(settings: Settings, log: Log) -> AsyncIterator[Sidecar]:
+    """A started sidecar, stopped at the end on every path."""
+    sidecar = Sidecar(settings, log)
+    try:
+        await sidecar.start()
+        yield sidecar
+    finally:
+        await sidecar.stop()
+
+
+async def serve(settings: Settings, log: Log) -> None:
+    """Run until SIGTERM or SIGINT, then drain; a second signal leaves at once."""
+    loop = asyncio.get_running_loop()
+    signals: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.put_nowait, None)
+    async with running(settings, log) as sidecar:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
+        await signals.get()
+        async with asyncio.TaskGroup() as group:
+            drain = group.create_task(sidecar.drain())
+            again = group.create_task(_cancel_on(signals, drain))
+            drain.add_done_callback(lambda _: again.cancel())
+
+
+async def _cancel_on(signals: asyncio.Queue[None], task: asyncio.Task[None]) -> None:
+    await signals.get()
+    task.cancel()

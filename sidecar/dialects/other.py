@@ -1,0 +1,21 @@
+"""Any API that the sidecar does not know: relayed and limited as one, under the model `other`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sidecar.dialects.base import Dialect, OwnError
+
+
+def _shape(error: OwnError) -> Mapping[str, Any]:
+    return {"error": {"message": error.message, "code": error.reason}}
+
+
+OTHER = Dialect(
+    name="other",
+    endpoints={},
+    label_paths=(),
+    label_kinds={},
+    output_token_paths=(),
+    shape=_shape,
+    reads_model=False,
+)

@@ -1,0 +1,89 @@
+"""Everything that can go wrong on the way, as one tree.
+
+    SidecarError
+    ├── ShedError               refused at our own door: reason, retry_after
+    ├── NoRouteError            no upstream of that name
+    ├── BodyTooLargeError       request body over the limit
+    ├── BadRequestError         the request cannot be understood as HTTP
+    ├── ClientGoneError         the app's connection is closed
+    ├── DeadlineError           the request's own deadline passed while the provider worked
+    ├── UpstreamError           the provider, or the way to it
+    │   ├── ConnectError            refused, DNS, TLS
+    │   ├── UpstreamTimeoutError    connecting, or no byte for too long
+    │   ├── UpstreamProtocolError   not HTTP, or closed before a whole head
+    │   └── StreamBrokenError       ended or garbled in mid-body
+    ├── ListenError             a port cannot be had
+    └── ConfigError             settings that cannot work
+
+A provider's 4xx or 5xx is not an error here: it is a response to relay.
+Nothing in this tree knows HTTP statuses; `proxy/rescue.py` does.
+Messages never contain request or response bytes.
+"""
+
+from sidecar.outcomes import ShedReason
+
+
+class SidecarError(Exception):
+    """Root of the tree."""
+
+
+class ShedError(SidecarError):
+    """The sidecar refused a request at its own door."""
+
+    def __init__(self, reason: ShedReason, *, retry_after: float | None = None) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.retry_after = retry_after
+        """Seconds after which a new try makes sense; None = unknown."""
+
+
+class NoRouteError(SidecarError):
+    """No upstream is configured under that name."""
+
+
+class BodyTooLargeError(SidecarError):
+    """The request body exceeds the configured maximum."""
+
+
+class BadRequestError(SidecarError):
+    """The request is no HTTP/1, or its body's framing cannot be read."""
+
+
+class ClientGoneError(SidecarError):
+    """The app closed its connection."""
+
+
+class DeadlineError(SidecarError):
+    """The request's own deadline passed before the provider's answer began."""
+
+
+class UpstreamError(SidecarError):
+    """The provider, or the way to it, failed."""
+
+
+class ConnectError(UpstreamError):
+    """No connection: refused, unreachable, unknown name, or TLS failed."""
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """Connecting took too long, or no byte came for too long."""
+
+
+class UpstreamProtocolError(UpstreamError):
+    """What came is not HTTP, or the connection ended before a whole response head."""
+
+
+class StreamBrokenError(UpstreamError):
+    """The response body ended too early or is malformed."""
+
+
+class ListenError(SidecarError):
+    """A port cannot be had; the message names its setting."""
+
+
+class ConfigError(SidecarError):
+    """Settings that cannot work; `problems` has one line per wrong setting."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

@@ -1,0 +1,87 @@
+"""Closed sets of endings and reasons; their values are metric label values."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a permit ends, as the limit sees it."""
+
+    SUCCESS = "success"
+    """A whole answer; its latency counts."""
+    OVERLOAD = "overload"
+    """The provider pushed back: rejection kinds rate, ramp and overload."""
+    FAILED = "failed"
+    """A 5xx, a reset, a broken stream: voids the round, cuts nothing."""
+    IGNORED = "ignored"
+    """Tells nothing about capacity: client error, client gone, quota, local timeout."""
+
+
+class RejectionKind(StrEnum):
+    """Why a provider pushed back (most specific first; see the dialects)."""
+
+    RATE = "rate"
+    """A limit is reached: cut and hold until the stated reset."""
+    RAMP = "ramp"
+    """Within limits, but growing too fast: cut and grow more slowly for a while."""
+    OVERLOAD = "overload"
+    """The provider itself lacks capacity: cut, short hold."""
+    QUOTA = "quota"
+    """Money or daily allowance is used up: never congestion, never cut."""
+    TOO_LARGE = "too_large"
+    """This request can never pass: never cut."""
+    TRANSIENT = "transient"
+    """An accident (500, 502, 504, 408, 409, reset): no cut."""
+
+
+class ShedReason(StrEnum):
+    """Why the sidecar refused a request at its own door."""
+
+    QUEUE_FULL = "queue_full"
+    QUEUE_TIMEOUT = "queue_timeout"
+    DEADLINE = "deadline"
+    BUFFER_FULL = "buffer_full"
+    DRAINING = "draining"
+
+
+class LimitReason(StrEnum):
+    """Why the limit moved."""
+
+    SLOW_START = "slow_start"
+    """Growth before the first push-back."""
+    RECOVERY = "recovery"
+    """Back towards the level that held before a cut."""
+    PROBE = "probe"
+    """Additive increase beyond the remembered level."""
+    RATE = "rate"
+    """Cut: a limit of the provider was reached."""
+    RAMP = "ramp"
+    """Cut: the provider found growth too fast."""
+    OVERLOAD = "overload"
+    """Cut: the provider lacks capacity."""
+    LATENCY = "latency"
+    """Cut: latency rose; also the cut of a latency test."""
+    RESTORED = "restored"
+    """A latency test found the slowness foreign: back to the level before it."""
+
+
+class RequestStatus(StrEnum):
+    """How a request ended for the app (`status` of ai_api_requests_total)."""
+
+    OK = "ok"
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    SHED = "shed"
+    CANCELLED = "cancelled"
+
+
+class Endpoint(StrEnum):
+    """What kind of call a request is (`endpoint` of ai_api_latency_seconds)."""
+
+    CHAT = "chat"
+    RESPONSES = "responses"
+    MESSAGES = "messages"
+    EMBEDDINGS = "embeddings"
+    COMPLETIONS = "completions"
+    OTHER = "other"

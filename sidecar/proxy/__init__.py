@@ -1,0 +1,1 @@
+"""aiohttp *server*. One request's life, from the app's bytes to the app's bytes."""

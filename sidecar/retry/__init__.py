@@ -1,0 +1,1 @@
+"""PURE. When may a rejected call be tried again?"""

@@ -1,0 +1,252 @@
+"""Every setting: its name, default, range, unit and effect, in one place.
+
+The environment is read here and nowhere else. The README's table and `llm-sidecar config` are made
+from these fields; the components have config objects of their own and do not know this module.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Self, get_args
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sidecar.control.config import LimitConfig
+from sidecar.errors import ConfigError
+from sidecar.proxy.body import BodyConfig
+from sidecar.upstream.config import UpstreamConfig
+from sidecar.upstream.routes import Routes, parse_upstreams
+
+PREFIX = "SIDECAR_"
+
+# Kubernetes puts such variables into every pod of a namespace that has a service called "sidecar…".
+_SERVICE_LINK = re.compile(
+    r"SIDECAR_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)_\w+=.*|\w*=\w+://.*))"
+)
+
+
+def _setting(default: Any, effect: str, *, unit: str = "", **limits: Any) -> Any:
+    return Field(default, description=effect, json_schema_extra={"unit": unit}, **limits)
+
+
+class Settings(BaseSettings):
+    """What can be configured; a field `limit_max` is set by `SIDECAR_LIMIT_MAX`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    upstream_default: str = _setting("openai", "upstream of paths without a prefix")
+    upstream_urls: str = _setting(
+        "", "own upstreams: a JSON object or a list `name=url,name:dialect=url`"
+    )
+    upstream_connect_timeout: float = _setting(
+        5.0, "longest wait for a connection to the provider", unit="s", gt=0, le=300
+    )
+    upstream_read_timeout: float = _setting(
+        600.0, "longest wait for the provider's next byte", unit="s", gt=0, le=86_400
+    )
+    proxy_host: str = _setting("127.0.0.1", "address the app's calls are taken on")
+    proxy_port: int = _setting(18080, "port the app's calls are taken on; 0 = any", ge=0, le=65_535)
+    proxy_max_body_bytes: int = _setting(
+        67_108_864, "a larger request body is refused with 413", unit="bytes", ge=1
+    )
+    proxy_max_buffered_bytes: int = _setting(
+        268_435_456,
+        "request bodies held at once; beyond it requests are shed before their body is read",
+        unit="bytes",
+        ge=1_048_576,
+    )
+    admin_host: str = _setting("0.0.0.0", "address of metrics, health and statistics")  # noqa: S104
+    admin_port: int = _setting(
+        18090, "port of metrics, health and statistics; 0 = any", ge=0, le=65_535
+    )
+    limit_mode: Literal["adaptive", "fixed", "observe"] = _setting(
+        "adaptive",
+        "`adaptive` finds the limit, `fixed` stays at the initial one,"
+        " `observe` computes and exports it but holds nobody back",
+    )
+    limit_initial: int = _setting(
+        10, "limit to start with, per (upstream, model)", unit="attempts", ge=1, le=100_000
+    )
+    limit_min: int = _setting(1, "the limit never falls below", unit="attempts", ge=1, le=100_000)
+    limit_max: int = _setting(256, "the limit never rises above", unit="attempts", ge=1, le=100_000)
+    limit_decrease: float = _setting(0.9, "factor of a cut after push-back", ge=0.5, le=0.99)
+    limit_latency_target: float | None = _setting(
+        None,
+        "p95 time to first byte to hold; none = learned from the provider",
+        unit="s",
+        gt=0,
+        le=86_400,
+    )
+    limit_latency_tolerance: float = _setting(
+        2.0, "a cut is tried when latency exceeds this multiple of its baseline", ge=1.1, le=20
+    )
+    queue_size: int = _setting(
+        1000, "waiting requests per (upstream, model); beyond it they are shed", ge=0, le=1_000_000
+    )
+    queue_timeout: float = _setting(
+        30.0, "longest wait for a place; beyond it the request is shed", unit="s", ge=0, le=86_400
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = _setting(
+        "info", "`info` logs one line per request, `warning` none"
+    )
+    log_format: Literal["json", "console"] = _setting("json", "`console` is for people")
+    drain_idle: float = _setting(
+        2.0,
+        "after SIGTERM the process leaves once nothing was in flight or waiting for this long",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    drain_timeout: float = _setting(
+        600.0, "after SIGTERM the process leaves at the latest after", unit="s", ge=0, le=86_400
+    )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        problems = []
+        if not self.limit_min <= self.limit_initial <= self.limit_max:
+            problems.append(
+                f"{PREFIX}LIMIT_INITIAL={self.limit_initial}: must lie between"
+                f" {PREFIX}LIMIT_MIN={self.limit_min} and {PREFIX}LIMIT_MAX={self.limit_max}"
+            )
+        try:
+            upstreams = parse_upstreams(self.upstream_urls)
+            if self.upstream_default not in upstreams:
+                problems.append(
+                    f"{PREFIX}UPSTREAM_DEFAULT={self.upstream_default!r}: no such upstream;"
+                    f" known: {', '.join(sorted(upstreams))}"
+                )
+        except ConfigError as error:
+            problems += [f"{PREFIX}UPSTREAM_URLS: {problem}" for problem in error.problems]
+        if problems:
+            raise ConfigError(problems)
+        return self
+
+    def routes(self) -> Routes:
+        """The table of upstreams."""
+        return Routes(parse_upstreams(self.upstream_urls), default=self.upstream_default)
+
+    def limit(self) -> LimitConfig:
+        """The law's numbers."""
+        return LimitConfig(
+            initial=self.limit_initial,
+            minimum=self.limit_min,
+            maximum=self.limit_max,
+            decrease=self.limit_decrease,
+            latency_target=self.limit_latency_target,
+            latency_tolerance=self.limit_latency_tolerance,
+        )
+
+    def body(self) -> BodyConfig:
+        """Bounds on request bodies."""
+        return BodyConfig(
+            max_bytes=self.proxy_max_body_bytes, max_held_bytes=self.proxy_max_buffered_bytes
+        )
+
+    def upstream(self) -> UpstreamConfig:
+        """Timeouts towards providers."""
+        return UpstreamConfig(
+            connect_timeout=self.upstream_connect_timeout, read_timeout=self.upstream_read_timeout
+        )
+
+
+def load_settings() -> Settings:
+    """The settings that the environment gives.
+
+    Raises ConfigError with one line per wrong setting: its name, its value, what is allowed.
+    """
+    problems = [_stranger(name) for name in _strangers()]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise ConfigError(problems + [_problem(detail) for detail in error.errors()]) from error
+    except ConfigError as error:
+        raise ConfigError(problems + error.problems) from error
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _strangers() -> Iterator[str]:
+    for name in sorted(os.environ):
+        known = name.removeprefix(PREFIX).lower() in Settings.model_fields
+        link = _SERVICE_LINK.fullmatch(f"{name}={os.environ[name]}")
+        if name.startswith(PREFIX) and not known and not link:
+            yield name
+
+
+def _stranger(name: str) -> str:
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return f"{name}: no such setting; the nearest is {near}"
+
+
+def _problem(detail: Any) -> str:
+    field = str(detail["loc"][0]).lower().removeprefix(PREFIX.lower())
+    allowed = allowed_values(Settings.model_fields[field])
+    return f"{PREFIX}{field.upper()}={detail['input']!r}: must be {allowed}"
+
+
+def allowed_values(field: FieldInfo) -> str:
+    """What a setting may be, in words."""
+    kinds = [
+        kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)
+    ]
+    if kinds[0] is str:
+        return "text"
+    if isinstance(kinds[0], str):  # a Literal's values
+        return " or ".join(kinds)
+    number = "a whole number" if kinds[0] is int else "a number"
+    signs = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+    bounds = [
+        f"{words} {getattr(limit, sign)}"
+        for limit in field.metadata
+        for sign, words in signs.items()
+        if hasattr(limit, sign)
+    ]
+    return ", ".join([number, " and ".join(bounds)] if bounds else [number])
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting for people: `llm-sidecar config` and the README show these."""
+
+    name: str
+    value: str
+    default: str
+    source: Literal["environment", "default"]
+    unit: str
+    allowed: str
+    effect: str
+
+
+def setting_rows(settings: Settings) -> list[SettingRow]:
+    """All settings in the order of the class."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        unit = extra["unit"] if isinstance(extra, dict) else ""
+        rows.append(
+            SettingRow(
+                name=PREFIX + name.upper(),
+                value=_shown(getattr(settings, name)),
+                default=_shown(field.default),
+                source="environment" if name in settings.model_fields_set else "default",
+                unit=str(unit),
+                allowed=allowed_values(field),
+                effect=field.description or "",
+            )
+        )
+    return rows
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "none" if value in (None, "") else str(value)

@@ -1,0 +1,1 @@
+"""What the providers' APIs look like on the wire: requests in, bytes out; no I/O, no clock."""

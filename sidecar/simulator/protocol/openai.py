@@ -1,0 +1,175 @@
+"""OpenAI's chat completions, legacy completions and models."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from sidecar.simulator.protocol.ask import (
+    Answer,
+    Ask,
+    Body,
+    Script,
+    count,
+    event,
+    flag,
+    model_of,
+    required,
+    single_choice,
+)
+from sidecar.simulator.protocol.refusal import RefusedError, Trouble
+from sidecar.simulator.protocol.text import prompt
+
+DONE = b"data: [DONE]\n\n"
+_FINGERPRINT = "fp_simulated"
+_MODEL_CREATED = 1_704_067_200  # 2024-01-01
+_SLOT = b"\x1f"
+"""Stands for the word while an event's frame is made; JSON never contains it raw."""
+
+
+def read_chat(body: Body, path_model: str | None) -> Ask:
+    """A chat completion request."""
+    single_choice(body)
+    return Ask(
+        model=model_of(body, path_model),
+        prompt=prompt(required(body, "messages", list)),
+        max_tokens=count(body, "max_completion_tokens", "max_tokens"),
+        stream=flag(body, "stream"),
+        include_usage=_include_usage(body),
+    )
+
+
+def read_completion(body: Body, path_model: str | None) -> Ask:
+    """A legacy completion request."""
+    single_choice(body)
+    return Ask(
+        model=model_of(body, path_model),
+        prompt=prompt(required(body, "prompt", (str, list))),
+        max_tokens=count(body, "max_tokens") or 16,  # OpenAI's own default
+        stream=flag(body, "stream"),
+        include_usage=_include_usage(body),
+    )
+
+
+def _include_usage(body: Body) -> bool:
+    options = body.get("stream_options")
+    if options is None:
+        return False
+    if not isinstance(options, dict) or not flag(body, "stream"):
+        raise RefusedError(
+            Trouble.BAD_REQUEST,
+            "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
+            param="stream_options",
+        )
+    return flag(options, "include_usage")
+
+
+def usage(ask: Ask, output_tokens: int) -> Mapping[str, Any]:
+    """OpenAI's count of tokens."""
+    return {
+        "prompt_tokens": ask.prompt.tokens,
+        "completion_tokens": output_tokens,
+        "total_tokens": ask.prompt.tokens + output_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+    }
+
+
+def whole_chat(ask: Ask, answer: Answer) -> bytes:
+    """A chat completion."""
+    message = {"role": "assistant", "content": answer.text, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(answer)}
+    document = {
+        **_frame(ask, answer, "chatcmpl-", "chat.completion"),
+        "choices": [choice],
+        "usage": usage(ask, len(answer.words)),
+        "service_tier": "default",
+    }
+    return orjson.dumps(document)
+
+
+def stream_chat(ask: Ask, answer: Answer) -> Script:
+    """The same as chunks."""
+    frame = _frame(ask, answer, "chatcmpl-", "chat.completion.chunk")
+
+    def chunk(delta: Mapping[str, Any], finish: str | None) -> Mapping[str, Any]:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return _chunk(ask, frame, [choice])
+
+    first = {"role": "assistant", "content": "", "refusal": None}
+    return Script(
+        event(chunk(first, None)),
+        pieces(chunk({"content": _SLOT.decode()}, None), answer.words),
+        event(chunk({}, _finish(answer))) + _stream_end(ask, answer, frame),
+    )
+
+
+def whole_completion(ask: Ask, answer: Answer) -> bytes:
+    """A legacy completion."""
+    document = {
+        **_frame(ask, answer, "cmpl-", "text_completion"),
+        "choices": [_text_choice(answer.text, _finish(answer))],
+        "usage": usage(ask, len(answer.words)),
+    }
+    return orjson.dumps(document)
+
+
+def stream_completion(ask: Ask, answer: Answer) -> Script:
+    """The same as chunks."""
+    frame = _frame(ask, answer, "cmpl-", "text_completion")
+    word = _chunk(ask, frame, [_text_choice(_SLOT.decode(), None)])
+    last = _chunk(ask, frame, [_text_choice("", _finish(answer))])
+    return Script(b"", pieces(word, answer.words), event(last) + _stream_end(ask, answer, frame))
+
+
+def pieces(document: Mapping[str, Any], words: Sequence[bytes]) -> list[bytes]:
+    """One event per word: the document's bytes with each word in the place of the slot."""
+    before, _, after = event(document).rpartition(orjson.dumps(_SLOT.decode())[1:-1])
+    return [b"%b%b%b" % (before, word, after) for word in words]
+
+
+def _chunk(
+    ask: Ask, frame: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    document = {**frame, "choices": choices}
+    if ask.include_usage:
+        document["usage"] = None  # as the real ones do in every chunk but the last
+    return document
+
+
+def _stream_end(ask: Ask, answer: Answer, frame: Mapping[str, Any]) -> bytes:
+    if not ask.include_usage:
+        return DONE
+    return event({**frame, "choices": [], "usage": usage(ask, len(answer.words))}) + DONE
+
+
+def _frame(ask: Ask, answer: Answer, prefix: str, kind: str) -> dict[str, Any]:
+    return {
+        "id": prefix + answer.id,
+        "object": kind,
+        "created": answer.created,
+        "model": ask.model,
+        "system_fingerprint": _FINGERPRINT,
+    }
+
+
+def _text_choice(text: str, finish: str | None) -> Mapping[str, Any]:
+    return {"text": text, "index": 0, "logprobs": None, "finish_reason": finish}
+
+
+def _finish(answer: Answer) -> str:
+    return "length" if answer.cut else "stop"
+
+
+def models(names: Sequence[str]) -> bytes:
+    """The list of models."""
+    return orjson.dumps({"object": "list", "data": [_model(name) for name in names]})
+
+
+def model(name: str) -> bytes:
+    """One model."""
+    return orjson.dumps(_model(name))
+
+
+def _model(name: str) -> Mapping[str, Any]:
+    return {"id": name, "object": "model", "created": _MODEL_CREATED, "owned_by": "simulator"}

@@ -1,0 +1,89 @@
+"""The JSON of `/stats`: the same counts as the metrics, for people and scripts without Prometheus."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from sidecar.outcomes import RequestStatus
+from sidecar.telemetry.series import RecentChange, Series, SeriesObserver
+from sidecar.telemetry.views import LimiterView
+from sidecar.version import __version__
+
+
+class Stats:
+    """Puts a snapshot together when asked."""
+
+    def __init__(
+        self,
+        counts: SeriesObserver,
+        views: Callable[[], Iterable[LimiterView]],
+        now: Callable[[], float],
+    ) -> None:
+        self._counts = counts
+        self._views = views
+        self._now = now
+        self._started = now()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything, now; only what JSON can carry."""
+        views = {(view.upstream, view.model): view for view in self._views()}
+        keys = sorted({*views, *self._counts.series})
+        limits = [_limit(key, self._counts.series.get(key), views.get(key)) for key in keys]
+        return {
+            "version": __version__,
+            "uptime_seconds": round(self._now() - self._started, 3),
+            "totals": _totals(limits),
+            "limits": limits,
+            "recent_limit_changes": [_change(recent) for recent in self._counts.recent_changes],
+        }
+
+
+def _limit(key: tuple[str, str], series: Series | None, view: LimiterView | None) -> dict[str, Any]:
+    series = series or Series()
+    total, successful = series.requests.total(), series.requests[RequestStatus.OK]
+    return {
+        "upstream": key[0],
+        "model": key[1],
+        "total_requests": total,
+        "successful_requests": successful,
+        "rejected_requests": series.rejections.total(),
+        "success_rate": successful / total if total else None,
+        "current_concurrency": view.in_flight if view else 0,
+        "limit": view.limit if view else None,
+        "queue_depth": view.waiting if view else 0,
+        "admissible_demand": view.admissible_demand if view else 0,
+        "p95_latency_seconds": view.p95 if view else None,
+        "baseline_latency_seconds": view.baseline if view else None,
+        "upstream_limited": view.upstream_limited if view else False,
+        "requests_by_status": _by_name(series.requests),
+        "rejections_by_kind": _by_name(series.rejections),
+        "shed_by_reason": _by_name(series.shed),
+    }
+
+
+def _by_name(counts: Mapping[Any, int]) -> dict[str, int]:
+    return {str(name): count for name, count in counts.items()}
+
+
+def _totals(limits: list[dict[str, Any]]) -> dict[str, Any]:
+    names = ("total_requests", "successful_requests", "rejected_requests")
+    totals = {name: sum(limit[name] for limit in limits) for name in names}
+    total = totals["total_requests"]
+    rate = totals["successful_requests"] / total if total else None
+    return {
+        **totals,
+        "success_rate": rate,
+        "current_concurrency": sum(limit["current_concurrency"] for limit in limits),
+        "queue_depth": sum(limit["queue_depth"] for limit in limits),
+    }
+
+
+def _change(recent: RecentChange) -> dict[str, Any]:
+    change = recent.change
+    return {
+        "at": recent.at.isoformat(timespec="milliseconds"),
+        "upstream": change.upstream,
+        "model": change.model,
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+    }

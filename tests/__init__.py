@@ -1,0 +1,1 @@
+"""Tests mirror `sidecar/`, one file for each."""

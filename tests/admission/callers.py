@@ -1,0 +1,61 @@
+"""Tasks that stand in a limiter's queue."""
+
+import asyncio
+
+from sidecar.admission.limiter import Limiter, Permit
+from sidecar.control.law import SUCCESS
+from sidecar.errors import ShedError
+from sidecar.outcomes import ShedReason
+from tests.support import settle
+
+LATE = ShedReason.QUEUE_TIMEOUT
+LONG = 1000.0
+"""Seconds that no test takes."""
+
+
+class Callers:
+    """Requests that wait, in the order in which they asked; a context that ends them all."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        self.limiter = limiter
+        self.tasks: list[asyncio.Task[None]] = []
+        self.admitted: list[int] = []
+        """Numbers of the callers that were let in, in that order."""
+        self.permits: dict[int, Permit] = {}
+        self.refused: dict[int, ShedReason] = {}
+        self._group = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> "Callers":
+        await self._group.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await self._group.__aexit__(None, None, None)
+        for permit in self.permits.values():
+            permit.settle(SUCCESS)
+
+    async def ask(self, number: int = 1, *, max_wait: float = LONG) -> None:
+        """So many callers more, each of which has asked when this returns."""
+        for _ in range(number):
+            self.ask_soon(max_wait=max_wait)
+        await settle()
+
+    def ask_soon(self, *, max_wait: float = LONG) -> None:
+        """One caller more, which asks in the next turn of the loop."""
+        task = self._group.create_task(self._acquire(len(self.tasks), max_wait))
+        self.tasks.append(task)
+
+    async def _acquire(self, number: int, max_wait: float) -> None:
+        try:
+            self.permits[number] = await self.limiter.acquire(max_wait=max_wait, late=LATE)
+        except ShedError as error:
+            self.refused[number] = error.reason
+        else:
+            self.admitted.append(number)
+
+    async def settle(self, number: int) -> None:
+        """End this caller's attempt, and let everything happen that follows."""
+        self.permits[number].settle(SUCCESS)
+        await settle()

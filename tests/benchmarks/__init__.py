@@ -1,0 +1,1 @@
+"""The benchmarks themselves, in miniature, so that they cannot rot."""

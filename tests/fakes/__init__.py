@@ -1,0 +1,1 @@
+"""Stand-ins with real behaviour; nothing here is a mock."""

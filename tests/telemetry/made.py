@@ -1,0 +1,43 @@
+"""Events with everything in them, to be changed where a test needs it."""
+
+from sidecar.events import AttemptFinished, LimitChanged, RequestFinished
+from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus
+from sidecar.telemetry.views import LimiterView
+
+REQUEST = RequestFinished(
+    upstream="openai",
+    model="gpt",
+    endpoint=Endpoint.CHAT,
+    method="POST",
+    status=RequestStatus.OK,
+    http_status=200,
+    reason=None,
+    attempts=1,
+    duration=1.5,
+    queue_wait=0.25,
+    first_byte=0.5,
+    overhead=0.001,
+    client_retry=False,
+)
+
+ATTEMPT = AttemptFinished(
+    upstream="openai", model="gpt", http_status=200, rejection=None, first_byte=0.25
+)
+
+REJECTED = AttemptFinished(
+    upstream="openai", model="gpt", http_status=429, rejection=RejectionKind.RATE, first_byte=None
+)
+
+CHANGE = LimitChanged("openai", "gpt", 10, 9, LimitReason.OVERLOAD)
+
+VIEW = LimiterView(
+    upstream="openai",
+    model="gpt",
+    in_flight=3,
+    waiting=2,
+    limit=9,
+    admissible_demand=5,
+    upstream_limited=True,
+    p95=0.75,
+    baseline=0.5,
+)

@@ -1,0 +1,98 @@
+"""What a scrape sees."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from sidecar.outcomes import RequestStatus
+from sidecar.telemetry.catalogue import METRICS
+from sidecar.telemetry.prometheus import MetricsCollector
+from sidecar.telemetry.series import SeriesObserver
+from sidecar.telemetry.views import LimiterView
+from sidecar.version import __version__
+from tests.telemetry.made import ATTEMPT, CHANGE, REJECTED, REQUEST, VIEW
+
+KEY = {"upstream": "openai", "model": "gpt"}
+SHED = replace(REQUEST, status=RequestStatus.SHED, reason="queue_full", client_retry=True)
+
+
+def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorRegistry:
+    counts = SeriesObserver(lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    for event in events:
+        counts.notify(event)  # type: ignore[arg-type]  # only events are passed
+    registry = CollectorRegistry()
+    registry.register(MetricsCollector(counts, lambda: views))
+    return registry
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("ai_api_requests_total", {**KEY, "status": "ok"}, 1),
+        ("ai_api_requests_total", {**KEY, "status": "shed"}, 1),
+        ("ai_api_latency_seconds_sum", {**KEY, "endpoint": "chat"}, 3),
+        ("ai_api_latency_seconds_bucket", {**KEY, "endpoint": "chat", "le": "2.5"}, 2),
+        ("ai_api_time_to_first_byte_seconds_count", KEY, 1),
+        ("ai_api_queue_wait_seconds_sum", KEY, 0.5),
+        ("ai_api_overhead_seconds_count", {}, 2),
+        ("ai_api_active_concurrency", KEY, 3),
+        ("ai_api_concurrency_limit", KEY, 9),
+        ("ai_api_queue_depth", KEY, 2),
+        ("ai_api_admissible_demand", KEY, 5),
+        ("ai_api_upstream_limited", KEY, 1),
+        ("ai_api_p95_latency_seconds", KEY, 0.75),
+        ("ai_api_baseline_latency_seconds", KEY, 0.5),
+        ("ai_api_limit_changes_total", {**KEY, "direction": "down", "reason": "overload"}, 1),
+        ("ai_api_rate_limit_hits_total", KEY, 1),
+        ("ai_api_rejections_total", {**KEY, "kind": "rate"}, 1),
+        ("ai_api_attempts_total", KEY, 2),
+        ("ai_api_client_retries_total", KEY, 1),
+        ("ai_api_shed_total", {**KEY, "reason": "queue_full"}, 1),
+        ("ai_api_build_info", {"version": __version__}, 1),
+    ],
+)
+def test_events_and_states_become_samples(name: str, labels: dict[str, str], value: float) -> None:
+    scraped = registry(REQUEST, SHED, ATTEMPT, REJECTED, CHANGE, views=[VIEW])
+
+    assert scraped.get_sample_value(name, labels) == value
+
+
+def test_what_is_exported_is_what_the_catalogue_says() -> None:
+    scraped = registry(REQUEST, SHED, ATTEMPT, REJECTED, CHANGE, views=[VIEW])
+    families = {family.name: family for family in scraped.collect()}
+
+    assert set(families) == {metric.family for metric in METRICS}
+    for metric in METRICS:
+        family = families[metric.family]
+        labels = {name for sample in family.samples for name in sample.labels}
+        assert family.type == metric.kind
+        assert family.documentation == metric.help
+        assert labels - {"le"} == set(metric.labels)
+        if metric.kind == "counter":
+            assert {sample.name for sample in family.samples} == {metric.name}
+
+
+def test_without_traffic_there_is_nothing_but_the_version_and_an_empty_histogram() -> None:
+    scraped = registry()
+    names = {sample.name for family in scraped.collect() for sample in family.samples}
+
+    assert {name for name in names if not name.startswith("ai_api_overhead")} == {
+        "ai_api_build_info"
+    }
+
+
+def test_what_is_not_known_yet_is_not_exported_as_a_number() -> None:
+    scraped = registry(views=[replace(VIEW, p95=None, baseline=None)])
+
+    assert scraped.get_sample_value("ai_api_p95_latency_seconds", KEY) is None
+    assert scraped.get_sample_value("ai_api_baseline_latency_seconds", KEY) is None
+    assert scraped.get_sample_value("ai_api_concurrency_limit", KEY) == 9
+
+
+def test_a_name_with_quotes_is_escaped() -> None:
+    text = generate_latest(registry(replace(REQUEST, model='a"b\\c'))).decode()
+
+    assert 'model="a\\"b\\\\c"' in text
