@@ -17,17 +17,11 @@ class FixedLimit:
         self.baseline: float | None = None
         self.ceiling: float | None = None
         self.last_push_back_at: float | None = None
-        self._maximum = config.initial
         self._latencies = RecentLatencies()
         self._created_at = now
 
     def __repr__(self) -> str:
         return f"<FixedLimit {self.limit}>"
-
-    @property
-    def maximum(self) -> int:
-        """The limit cannot rise above."""
-        return self._maximum
 
     @property
     def p95(self) -> float | None:

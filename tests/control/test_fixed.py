@@ -51,9 +51,13 @@ def test_a_fixed_limit_still_measures() -> None:
     assert law.last_push_back_at == 8.0
 
 
-def test_a_fixed_limits_maximum_is_itself() -> None:
+def test_a_fixed_limit_knows_no_ceiling() -> None:
     """A queue behind it is the pod's own wall: an autoscaler may add pods."""
-    assert FixedLimit(CONFIG, now=0.0).maximum == 10
+    law = FixedLimit(CONFIG, now=0.0)
+    calls = Calls(law)
+    calls.reject(calls.send())
+
+    assert (law.ceiling, law.limit) == (None, 10)
 
 
 def test_a_fixed_limits_repr_is_short_and_true() -> None:
