@@ -35,10 +35,11 @@ lint: $(STAMP)  ## format, lint, import contracts, types
 
 check: lint test  ## lint, then test
 
-bench: $(STAMP)  ## the three benchmarks of benchmarks/, a table at the end of each (20 minutes)
+bench: $(STAMP)  ## the four benchmarks of benchmarks/, a table at the end of each (half an hour)
 	$(BIN)/python -m benchmarks.control $(CONTROL_ARGS)
 	$(BIN)/python -m benchmarks.dataplane $(DATAPLANE_ARGS)
 	$(BIN)/python -m benchmarks.sockets $(SOCKETS_ARGS)
+	$(BIN)/python -m benchmarks.push_back $(PUSH_BACK_ARGS)
 
 constraints:  ## pin the newest versions again
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras \

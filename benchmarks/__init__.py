@@ -1,1 +1,1 @@
-"""Benchmarks, run by hand or by `make bench`: control quality, data plane, sockets."""
+"""Benchmarks, run by hand or by `make bench`: control quality, data plane, sockets, push-back."""

@@ -2,15 +2,19 @@
 
 One request's way: `proxy.handler` takes it from aiohttp, `upstream.routes` finds its upstream, the
 upstream's dialect (`dialects`) finds its model, `proxy.pipeline` takes it through a place in the
-limiter (`admission`), an exchange with the provider (`upstream.client`) and the relay of the answer
-(`proxy.answer` watches it, `proxy.sink` writes it), and the verdict goes to the law (`control`).
+limiter (`admission`) and an attempt (`proxy.attempt`): an exchange with the provider
+(`upstream.client`), whose answer is relayed (`proxy.answer` watches it, `proxy.sink` writes it) or,
+if it is a refusal, held (`proxy.held`) until it is known whether there will be another attempt
+(`proxy.retries`). The verdict goes to the law (`control`).
 
-- `control`     PURE. How many attempts may be in flight? The law, and what an autoscaler sees.
-- `retry`       PURE. When may a rejected call be tried again?
+- `control`     PURE. How many attempts may be in flight, and how fast may they start? The law, the
+                learned pacer, ceilings, the provider's headers, and what an autoscaler sees.
+- `retry`       PURE. When may a rejected call be tried again? Backoff, budget, quota breakers.
 - `metering`    PURE. What an answer's bytes tell: first byte, errors in mid-stream, tokens.
 - `dialects`    PURE. What is peculiar to one provider; one file each.
-- `admission`   Who may go now? Permits, the queue, one limiter per (upstream, model). asyncio only.
-- `upstream`    The HTTP client side: routes, header rules, connections.
+- `admission`   Who may go now? Permits, the queue and its classes, one limiter per (upstream, model).
+                asyncio only.
+- `upstream`    The HTTP client side: routes, header rules, connections, WebSocket tunnels.
 - `proxy`       The HTTP server side: one request's life. `pipeline.py` knows the order of its steps,
                 `rescue.py` is the one place where errors become HTTP.
 - `telemetry`   Listeners: counts, metrics, logs, `/stats`.

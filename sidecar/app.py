@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import random
+import secrets
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,20 +16,29 @@ from sidecar.admin.readiness import Readiness
 from sidecar.admin.routes import admin_app
 from sidecar.admission.pool import LimiterPool
 from sidecar.clock import LoopClock
-from sidecar.control.modes import law_factory
+from sidecar.control.modes import law_factory, rates_factory
 from sidecar.errors import ListenError
 from sidecar.proxy.activity import Activity
+from sidecar.proxy.attempt import Surroundings
 from sidecar.proxy.body import BodyMemory
+from sidecar.proxy.exhausted import Exhausted
 from sidecar.proxy.handler import ProxyHandler
 from sidecar.proxy.pipeline import Pipeline
+from sidecar.proxy.retries import Retries
 from sidecar.proxy.server import ProxyServer
+from sidecar.proxy.websocket import WebSockets
 from sidecar.settings import Settings
 from sidecar.telemetry.logs import Log, LogObserver
 from sidecar.telemetry.observers import Observers
 from sidecar.telemetry.prometheus import MetricsCollector
 from sidecar.telemetry.series import SeriesObserver
 from sidecar.telemetry.stats import Stats
-from sidecar.telemetry.views import LimiterView, limiter_views
+from sidecar.telemetry.views import (
+    LimiterView,
+    WebSocketView,
+    limiter_views,
+    websocket_views,
+)
 from sidecar.upstream.client import RawTransport
 from sidecar.version import __version__
 
@@ -47,6 +58,7 @@ class Sidecar:
     def __init__(self, settings: Settings, log: Log) -> None:
         loop = asyncio.get_running_loop()
         clock = LoopClock(loop)
+        draw = random.Random().random
         self.settings = settings
         self.log = log
         self.readiness = Readiness()
@@ -55,23 +67,43 @@ class Sidecar:
         self.observers = Observers([self.counts, LogObserver(log)], log)
         self.pool = LimiterPool(
             law_factory(settings.limit_mode, settings.limit()),
+            rates_factory(settings.limit_mode, settings.ceilings(), settings.rate_feed_forward),
             queue_size=settings.queue_size,
             loop=loop,
             observer=self.observers,
-            draw=random.Random().random,
+            draw=draw,
         )
         self.transport = RawTransport(settings.upstream())
+        self.exhausted = Exhausted(
+            enabled=settings.limit_mode != "observe",
+            now=clock.now,
+            salt=secrets.token_bytes(16),
+            observer=self.observers,
+        )
+        self.websockets = WebSockets(
+            self.transport,
+            maximum=sys.maxsize if settings.limit_mode == "observe" else settings.websockets_max,
+            label=self.pool.label,
+            now=clock.now,
+        )
         self.memory = BodyMemory(settings.body().max_held_bytes)
-        self.stats = Stats(self.counts, self.views, clock.now)
+        self.stats = Stats(self.counts, self.views, self.socket_views, clock.now)
         handler = ProxyHandler(
             routes=settings.routes(),
             pipeline=Pipeline(
                 pool=self.pool,
-                transport=self.transport,
-                clock=clock,
-                observer=self.observers,
+                around=Surroundings(transport=self.transport, clock=clock, observer=self.observers),
+                retries=Retries(
+                    settings.retry(),
+                    settings.retry_should_retry,
+                    now=clock.now,
+                    draw=draw,
+                    observer=self.observers,
+                ),
+                exhausted=self.exhausted,
                 queue_timeout=settings.queue_timeout,
             ),
+            websockets=self.websockets,
             memory=self.memory,
             body_config=settings.body(),
             activity=self.activity,
@@ -79,7 +111,7 @@ class Sidecar:
             observer=self.observers,
         )
         registry = CollectorRegistry()
-        registry.register(MetricsCollector(self.counts, self.views))
+        registry.register(MetricsCollector(self.counts, self.views, self.socket_views))
         admin = admin_app(registry, self.stats.snapshot, self.readiness)
         self._proxy = web.ServerRunner(ProxyServer(handler), shutdown_timeout=_STOP_GRACE)
         self._admin = web.AppRunner(admin, access_log=None, shutdown_timeout=_STOP_GRACE)
@@ -88,6 +120,10 @@ class Sidecar:
     def views(self) -> list[LimiterView]:
         """Every limiter's state, now."""
         return limiter_views(self.pool, maximum=self.settings.limit_max, now=self._now())
+
+    def socket_views(self) -> list[WebSocketView]:
+        """WebSockets by upstream and model, now."""
+        return websocket_views(self.websockets.open, self.websockets.opened)
 
     @property
     def proxy_port(self) -> int:

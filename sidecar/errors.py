@@ -9,8 +9,10 @@
     ├── DeadlineError           the request's own deadline passed while the provider worked
     ├── UpstreamError           the provider, or the way to it
     │   ├── ConnectError            refused, DNS, TLS
-    │   ├── UpstreamTimeoutError    connecting, or no byte for too long
+    │   ├── UpstreamTimeoutError    no byte for too long
+    │   │   └── ConnectTimeoutError     not even a connection
     │   ├── UpstreamProtocolError   not HTTP, or closed before a whole head
+    │   │   └── NoAnswerError           closed before a single byte
     │   └── StreamBrokenError       ended or garbled in mid-body
     ├── ListenError             a port cannot be had
     └── ConfigError             settings that cannot work
@@ -66,11 +68,19 @@ class ConnectError(UpstreamError):
 
 
 class UpstreamTimeoutError(UpstreamError):
-    """Connecting took too long, or no byte came for too long."""
+    """No byte came for too long: the call may well have been served, and paid for."""
+
+
+class ConnectTimeoutError(UpstreamTimeoutError):
+    """Connecting took too long: nothing was sent."""
 
 
 class UpstreamProtocolError(UpstreamError):
     """What came is not HTTP, or the connection ended before a whole response head."""
+
+
+class NoAnswerError(UpstreamProtocolError):
+    """The connection ended before a single byte of an answer."""
 
 
 class StreamBrokenError(UpstreamError):

@@ -6,7 +6,7 @@ Events carry only enums, numbers and bounded names: never a key, a header or a b
 from dataclasses import dataclass
 from typing import Protocol
 
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus
+from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,16 @@ class LimitChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestQueued:
+    """A request, or its retry, cannot go at once and waits in line."""
+
+    upstream: str
+    model: str
+    reason: WaitReason
+    """What the head of the line waits for."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFinished:
     """One exchange with a provider ended, however."""
 
@@ -31,6 +41,25 @@ class AttemptFinished:
     rejection: RejectionKind | None
     first_byte: float | None
     """Seconds from sending to the first meaningful body byte; None where none came."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryStarted:
+    """A failed attempt is followed by another one, which has its place."""
+
+    upstream: str
+    model: str
+    reason: RejectionKind
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaExhausted:
+    """A provider says that money or allowance is used up: its calls are not made for a while."""
+
+    upstream: str
+    model: str
+    seconds: float
+    """Until the provider is asked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +98,15 @@ class BugFound:
     error: Exception
 
 
-Event = LimitChanged | AttemptFinished | RequestFinished | BugFound
+Event = (
+    LimitChanged
+    | RequestQueued
+    | AttemptFinished
+    | RetryStarted
+    | QuotaExhausted
+    | RequestFinished
+    | BugFound
+)
 
 
 class Observer(Protocol):

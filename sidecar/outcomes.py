@@ -1,6 +1,6 @@
 """Closed sets of endings and reasons; their values are metric label values."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Outcome(StrEnum):
@@ -41,6 +41,37 @@ class ShedReason(StrEnum):
     DEADLINE = "deadline"
     BUFFER_FULL = "buffer_full"
     DRAINING = "draining"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    """The provider said that money or allowance is used up, and has not taken it back yet."""
+    WEBSOCKETS_FULL = "websockets_full"
+    """As many WebSockets are open as may be."""
+
+
+class WaitReason(StrEnum):
+    """What a request waits for (`reason` of ai_api_waits_total)."""
+
+    LIMIT = "limit"
+    """A place under the concurrency limit."""
+    PAUSE = "pause"
+    """The end of a pause after rejections in a row."""
+    LEARNED_RATE = "learned_rate"
+    """The pace that the provider was found to bear."""
+    PROVIDER_HEADERS = "provider_headers"
+    """The provider's rate-limit headers say that nothing is left."""
+    REQUESTS_PER_SECOND = "requests_per_second"
+    """A configured ceiling."""
+    REQUESTS_PER_MINUTE = "requests_per_minute"
+    """A configured ceiling."""
+    TOKENS_PER_MINUTE = "tokens_per_minute"
+    """A configured ceiling."""
+
+
+class Priority(IntEnum):
+    """How urgent the app says a request is (`x-sidecar-priority`), the most urgent first."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
 
 
 class LimitReason(StrEnum):

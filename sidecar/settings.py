@@ -15,9 +15,11 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sidecar.control.ceilings import CeilingConfig
 from sidecar.control.config import LimitConfig
 from sidecar.errors import ConfigError
 from sidecar.proxy.body import BodyConfig
+from sidecar.retry.policy import RetryConfig
 from sidecar.upstream.config import UpstreamConfig
 from sidecar.upstream.routes import Routes, parse_upstreams
 
@@ -92,6 +94,54 @@ class Settings(BaseSettings):
     queue_timeout: float = _setting(
         30.0, "longest wait for a place; beyond it the request is shed", unit="s", ge=0, le=86_400
     )
+    rate_requests_per_second: float | None = _setting(
+        None, "ceiling per (upstream, model) that the sidecar keeps by itself", gt=0, le=1_000_000
+    )
+    rate_requests_per_minute: float | None = _setting(
+        None, "ceiling per (upstream, model), in any 60 s", gt=0, le=60_000_000
+    )
+    rate_tokens_per_minute: float | None = _setting(
+        None,
+        "ceiling of LLM tokens per (upstream, model), in any 60 s: reserved from the request"
+        " (bytes / 4 + its maximum of output tokens), settled from the answer's usage",
+        gt=0,
+        le=1e12,
+    )
+    rate_feed_forward: bool = _setting(
+        True, "slow down by the provider's rate-limit headers, before its first 429"
+    )
+    retry_attempts: int = _setting(
+        3, "retries after the first attempt; 0 = none", unit="retries", ge=0, le=100
+    )
+    retry_base_delay: float = _setting(
+        1.0,
+        "exponential backoff with full jitter: the first retry comes within this",
+        unit="s",
+        gt=0,
+        le=3600,
+    )
+    retry_max_delay: float = _setting(
+        60.0,
+        "longest wait before a retry; also the cap on an obeyed `Retry-After`",
+        unit="s",
+        gt=0,
+        le=3600,
+    )
+    retry_budget: float = _setting(
+        0.2,
+        "retries as a share of the last minute's requests, per (upstream, model);"
+        " 10 a minute always may",
+        ge=0,
+        le=1,
+    )
+    retry_should_retry: Literal["exhausted", "always", "never"] = _setting(
+        "exhausted",
+        "when a rejection passed to the app says `x-should-retry: false` to its SDK:"
+        " once the sidecar did what it could, always, or never",
+    )
+    websockets_max: int = _setting(
+        100, "open WebSockets per upstream; beyond it they are shed", ge=0, le=100_000
+    )
     log_level: Literal["debug", "info", "warning", "error"] = _setting(
         "info", "`info` logs one line per request, `warning` none"
     )
@@ -114,6 +164,11 @@ class Settings(BaseSettings):
             problems.append(
                 f"{PREFIX}LIMIT_INITIAL={self.limit_initial}: must lie between"
                 f" {PREFIX}LIMIT_MIN={self.limit_min} and {PREFIX}LIMIT_MAX={self.limit_max}"
+            )
+        if self.retry_base_delay > self.retry_max_delay:
+            problems.append(
+                f"{PREFIX}RETRY_BASE_DELAY={self.retry_base_delay:g}: must be at most"
+                f" {PREFIX}RETRY_MAX_DELAY={self.retry_max_delay:g}"
             )
         try:
             upstreams = parse_upstreams(self.upstream_urls)
@@ -147,6 +202,23 @@ class Settings(BaseSettings):
         """Bounds on request bodies."""
         return BodyConfig(
             max_bytes=self.proxy_max_body_bytes, max_held_bytes=self.proxy_max_buffered_bytes
+        )
+
+    def retry(self) -> RetryConfig:
+        """The retry policy's numbers."""
+        return RetryConfig(
+            attempts=self.retry_attempts,
+            base_delay=self.retry_base_delay,
+            max_delay=self.retry_max_delay,
+            budget=self.retry_budget,
+        )
+
+    def ceilings(self) -> CeilingConfig:
+        """The rates that the sidecar keeps by itself."""
+        return CeilingConfig(
+            requests_per_second=self.rate_requests_per_second,
+            requests_per_minute=self.rate_requests_per_minute,
+            tokens_per_minute=self.rate_tokens_per_minute,
         )
 
     def upstream(self) -> UpstreamConfig:
@@ -200,6 +272,8 @@ def allowed_values(field: FieldInfo) -> str:
     ]
     if kinds[0] is str:
         return "text"
+    if kinds[0] is bool:
+        return "true or false"
     if isinstance(kinds[0], str):  # a Literal's values
         return " or ".join(kinds)
     number = "a whole number" if kinds[0] is int else "a number"
@@ -247,6 +321,8 @@ def setting_rows(settings: Settings) -> list[SettingRow]:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float):
         return f"{value:g}"
     return "none" if value in (None, "") else str(value)

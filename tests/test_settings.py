@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
+from sidecar.control.ceilings import CeilingConfig
 from sidecar.control.config import LimitConfig
 from sidecar.errors import ConfigError
 from sidecar.proxy.body import BodyConfig
+from sidecar.retry.policy import RetryConfig
 from sidecar.settings import Settings, load_settings, setting_rows
 from sidecar.upstream.config import UpstreamConfig
 
@@ -31,6 +33,16 @@ DEFAULTS = {
     "SIDECAR_LIMIT_LATENCY_TOLERANCE": "2",
     "SIDECAR_QUEUE_SIZE": "1000",
     "SIDECAR_QUEUE_TIMEOUT": "30",
+    "SIDECAR_RATE_REQUESTS_PER_SECOND": "none",
+    "SIDECAR_RATE_REQUESTS_PER_MINUTE": "none",
+    "SIDECAR_RATE_TOKENS_PER_MINUTE": "none",
+    "SIDECAR_RATE_FEED_FORWARD": "true",
+    "SIDECAR_RETRY_ATTEMPTS": "3",
+    "SIDECAR_RETRY_BASE_DELAY": "1",
+    "SIDECAR_RETRY_MAX_DELAY": "60",
+    "SIDECAR_RETRY_BUDGET": "0.2",
+    "SIDECAR_RETRY_SHOULD_RETRY": "exhausted",
+    "SIDECAR_WEBSOCKETS_MAX": "100",
     "SIDECAR_LOG_LEVEL": "info",
     "SIDECAR_LOG_FORMAT": "json",
     "SIDECAR_DRAIN_IDLE": "2",
@@ -76,6 +88,8 @@ def test_defaults_agree_with_the_components_own(load: Load) -> None:
     assert settings.limit() == LimitConfig()
     assert settings.body() == BodyConfig()
     assert settings.upstream() == UpstreamConfig()
+    assert settings.retry() == RetryConfig()
+    assert settings.ceilings() == CeilingConfig()
 
 
 def test_every_default_is_itself_allowed(load: Load) -> None:
@@ -112,6 +126,13 @@ def test_what_is_set_reaches_the_components(load: Load) -> None:
         SIDECAR_UPSTREAM_READ_TIMEOUT="2",
         SIDECAR_UPSTREAM_URLS="mine=http://h",
         SIDECAR_UPSTREAM_DEFAULT="mine",
+        SIDECAR_RATE_REQUESTS_PER_SECOND="0.5",
+        SIDECAR_RATE_REQUESTS_PER_MINUTE="20",
+        SIDECAR_RATE_TOKENS_PER_MINUTE="1000",
+        SIDECAR_RETRY_ATTEMPTS="1",
+        SIDECAR_RETRY_BASE_DELAY="0.5",
+        SIDECAR_RETRY_MAX_DELAY="5",
+        SIDECAR_RETRY_BUDGET="0.1",
     )
 
     assert settings.limit() == LimitConfig(
@@ -119,7 +140,11 @@ def test_what_is_set_reaches_the_components(load: Load) -> None:
     )
     assert settings.body() == BodyConfig(10, 2_000_000)
     assert settings.upstream() == UpstreamConfig(connect_timeout=1.0, read_timeout=2.0)
-    assert settings.routes().match(b"/x").upstream.name == "mine"
+    assert settings.routes().match(b"/x", None).upstream.name == "mine"
+    assert settings.ceilings() == CeilingConfig(
+        requests_per_second=0.5, requests_per_minute=20.0, tokens_per_minute=1000.0
+    )
+    assert settings.retry() == RetryConfig(attempts=1, base_delay=0.5, max_delay=5.0, budget=0.1)
 
 
 def test_a_row_tells_where_its_value_came_from(load: Load) -> None:

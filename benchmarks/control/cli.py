@@ -81,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         help="processes (default: one for each processor)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument(
-        "--check", action="store_true", help="exit 1 where our law misses a target that is judged"
-    )
+    parser.add_argument("--check", action="store_true", help="exit 1 where our law misses a target")
     return parser
 
 

@@ -117,13 +117,9 @@ class Run:
             else:
                 self._turned_away(subject)
         elif isinstance(subject, _Client):
+            subject.queue += event is not _Event.WAKE
             if event is _Event.DEMAND:
-                subject.queue += 1
                 self._next_demand(subject)
-            elif event is _Event.REJECTED:
-                subject.queue += 1
-            else:
-                subject.wake_at = math.inf
             self._pump(subject)
         elif event is _Event.JOIN:
             self._join()
@@ -148,6 +144,8 @@ class Run:
     def _pump(self, client: _Client) -> None:
         """Start as many attempts as there is demand and the law allows."""
         law, endless = client.law, self._scenario.demand is None
+        if self._now >= client.wake_at:
+            client.wake_at = math.inf
         while client.queue:
             wait = law.wait(client.in_flight, self._now)
             if wait > 0:

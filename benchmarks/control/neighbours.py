@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from benchmarks.control.plans import (
     MIXED,
+    QUICK,
     SPREAD,
     batching,
+    bucket,
     goodput,
     jain,
     p95,
@@ -253,5 +255,37 @@ NEIGHBOURS: Sequence[Scenario] = (
         plan=slots(24),
         demand=5.5,
         targets=(rejections(1.5),),
+    ),
+    Scenario(
+        name="B3000",
+        title="3000 requests/min, burst 10, answers of 0.16 s, the first 60 s",
+        plan=bucket(3000, 10),
+        service=QUICK,
+        duration=60,
+        counted_from=0,
+        targets=(goodput(95), rejections(1)),
+    ),
+    Scenario(
+        name="B3000n",
+        title="the same without Retry-After",
+        plan=bucket(3000, 10, hint=False),
+        service=QUICK,
+        duration=60,
+        counted_from=0,
+        targets=(goodput(95), rejections(1)),
+    ),
+    Scenario(
+        name="BS",
+        title="4 sidecars share 1200 requests/min, burst 40",
+        plan=bucket(1200, 40),
+        clients=4,
+        targets=(goodput(95), rejections(2), jain(0.95)),
+    ),
+    Scenario(
+        name="BS300",
+        title="4 sidecars share 300 requests/min, burst 10",
+        plan=bucket(300, 10),
+        clients=4,
+        targets=(goodput(95), rejections(3), jain(0.9)),
     ),
 )

@@ -8,6 +8,8 @@ from sidecar.simulator.service import ServicePlan
 
 MIXED = ServicePlan(answer_sigma=1.4)
 """Answers of very mixed length."""
+QUICK = ServicePlan(ttft_median=0.02, answer_median=0.1)
+"""Answers of 0.16 s in the mean, as in the tests over sockets."""
 SPREAD = ServicePlan(ttft_sigma=0.85)
 """Noisy first bytes."""
 WIDE = ServicePlan(ttft_sigma=1.2)

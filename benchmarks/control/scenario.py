@@ -56,7 +56,5 @@ class Scenario:
     spans: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Further goodputs by name, each over a span of its own (seconds)."""
     reach: Reach | None = None
-    awaits: str | None = None
-    """What our law still lacks for this row: its targets are shown, but not judged."""
     costly: bool = False
     """Other laws storm here and take minutes, so they play it only where they are named."""

@@ -31,14 +31,12 @@ TABLE: Sequence[Scenario] = (
         title="300 requests/min, burst 10, exact Retry-After",
         plan=bucket(300, 10),
         targets=(goodput(96), rejections(1)),
-        awaits="pacer",
     ),
     Scenario(
         name="B2",
         title="the same without Retry-After",
         plan=bucket(300, 10, hint=False),
         targets=(goodput(95), rejections(1.5)),
-        awaits="pacer",
     ),
     Scenario(
         name="C",
@@ -140,14 +138,12 @@ TABLE: Sequence[Scenario] = (
         title="60 requests/min, burst 2",
         plan=bucket(60, 2),
         targets=(goodput(90), rejections(5)),
-        awaits="pacer",
     ),
     Scenario(
         name="B1200",
         title="1200 requests/min, burst 40",
         plan=bucket(1200, 40),
         targets=(goodput(97), rejections(0.5)),
-        awaits="pacer",
     ),
     Scenario(
         name="A6",

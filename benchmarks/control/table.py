@@ -25,9 +25,9 @@ class Row:
         return mean([played.figures for played in runs.values()]) if runs else None
 
     def missed(self) -> list[Target]:
-        """The targets that our law misses, as far as they are judged already."""
+        """The targets that our law misses."""
         figures = self.mean(OURS)
-        if figures is None or self.scenario.awaits:
+        if figures is None:
             return []
         return [
             target for target in self.scenario.targets if not target.met(figures[target.measure])
@@ -61,7 +61,6 @@ def as_data(row: Row) -> dict[str, object]:
     return {
         "scenario": scenario.name,
         "title": scenario.title,
-        "awaits": scenario.awaits,
         "targets": [_target_data(target, ours) for target in scenario.targets],
         "laws": {
             law: {
@@ -94,15 +93,13 @@ def _cell(row: Row, law: str) -> str:
     if figures is None:
         return ""
     if law == OURS:
-        return "  ".join(_judged(row.scenario, target, figures) for target in row.scenario.targets)
+        return "  ".join(_judged(target, figures) for target in row.scenario.targets)
     return " / ".join(_rough(figures[target.measure]) for target in row.scenario.targets)
 
 
-def _judged(scenario: Scenario, target: Target, figures: Mapping[str, float]) -> str:
+def _judged(target: Target, figures: Mapping[str, float]) -> str:
     value = figures[target.measure]
     mark = "✓" if target.met(value) else "✗"
-    if scenario.awaits:
-        mark = f"({mark})"
     return f"{target.measure} {number(target.measure, value)} {target} {mark}"
 
 
@@ -127,8 +124,4 @@ def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _legend(table_rows: Sequence[Row]) -> list[str]:
-    lines = [f"{row.scenario.name:9} {row.scenario.title}" for row in table_rows]
-    awaited = sorted({row.scenario.awaits for row in table_rows if row.scenario.awaits})
-    if awaited:
-        lines += ["", f"(✓) (✗) not judged yet, awaits: {', '.join(awaited)}"]
-    return lines
+    return [f"{row.scenario.name:9} {row.scenario.title}" for row in table_rows]

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
+from benchmarks.loopback.processes import HarnessError
+from benchmarks.loopback.table import table as aligned
 from benchmarks.sockets.case import Case
 from benchmarks.sockets.judge import (
     MOST_REJECTIONS,
@@ -14,7 +16,6 @@ from benchmarks.sockets.judge import (
     Result,
     judge,
 )
-from benchmarks.sockets.processes import HarnessError
 from benchmarks.sockets.trial import Trial, run
 
 _SLOTS = (8, 40, 200)
@@ -91,16 +92,8 @@ _TARGETS = (
 
 def table(trials: Sequence[Trial]) -> str:
     """For people."""
-    lines: list[tuple[str, ...]] = [_TITLES]
-    for trial in trials:
-        lines += [_cells(result) for result in judge(trial)]
-    lines.append(_TARGETS)
-    widths = [max(len(line[i]) for line in lines) for i in range(len(_TITLES))]
-    lines.insert(1, tuple("-" * width for width in widths))
-    return "\n".join(
-        " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
+    lines = [_cells(result) for trial in trials for result in judge(trial)]
+    return aligned(_TITLES, [*lines, _TARGETS])
 
 
 def _cells(result: Result) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from sidecar.admission import LimitKey
 from sidecar.admission.limiter import Limiter
 from sidecar.control.law import ExportedLaw
+from sidecar.control.rates import Rates
 from sidecar.events import Observer
 
 OTHER = "other"
@@ -18,7 +19,10 @@ MAX_NAME = 128
 """Characters of a model's name; longer ones are no names."""
 
 IDLE = 900.0
-"""Seconds after which an unused limit is forgotten: what it knew no longer holds."""
+"""Seconds after which an unused limit is forgotten: what it knew no longer holds.
+
+What its rates had counted has left every window by then, since a window is a minute long. Only a
+ceiling of less than one in 15 minutes has a longer one: while it holds, the limit is kept."""
 
 _SWEEP_EVERY = 60.0
 
@@ -29,6 +33,7 @@ class LimiterPool:
     def __init__(
         self,
         make_law: Callable[[float], ExportedLaw],
+        make_rates: Callable[[], Rates],
         *,
         queue_size: int,
         loop: asyncio.AbstractEventLoop,
@@ -37,6 +42,7 @@ class LimiterPool:
     ) -> None:
         """`make_law` takes the time now."""
         self._make_law = make_law
+        self._make_rates = make_rates
         self._queue_size = queue_size
         self._loop = loop
         self._observer = observer
@@ -53,12 +59,13 @@ class LimiterPool:
         now = self._loop.time()
         if now >= self._next_sweep:
             self._sweep(now)
-        key = LimitKey(upstream, self._known(model))
+        key = LimitKey(upstream, self.label(model))
         limiter = self._limiters.get(key)
         if limiter is None:
             limiter = self._limiters[key] = Limiter(
                 key,
                 self._make_law(now),
+                self._make_rates(),
                 max_waiting=self._queue_size,
                 loop=self._loop,
                 observer=self._observer,
@@ -66,8 +73,11 @@ class LimiterPool:
             )
         return limiter
 
-    def _known(self, model: str | None) -> str:
-        """The model's own name while there is room for it; model names are client input."""
+    def label(self, model: str | None) -> str:
+        """What a model is called in limits and metrics: its own name while there is room for it.
+
+        Names are client input: `OTHER` is what names none, is no name, or is one too many.
+        """
         if model is None or model in self._models:
             return model or OTHER
         usable = len(model) <= MAX_NAME and model.isprintable() and model.isascii()
@@ -79,10 +89,11 @@ class LimiterPool:
     def _sweep(self, now: float) -> None:
         """Forget what was idle for `IDLE` seconds; called when a request comes, not by a timer."""
         self._next_sweep = now + _SWEEP_EVERY
-        unused = [
-            key
-            for key, limiter in self._limiters.items()
-            if not limiter.in_flight and not limiter.waiting and now - limiter.idle_since >= IDLE
-        ]
+        unused = [key for key, limiter in self._limiters.items() if _is_unused(limiter, now)]
         for key in unused:
             del self._limiters[key]
+
+
+def _is_unused(limiter: Limiter, now: float) -> bool:
+    in_use = limiter.in_flight or limiter.waiting
+    return not in_use and now - limiter.idle_since >= IDLE and limiter.rates.wait(0, now) <= 0

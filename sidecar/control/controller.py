@@ -15,6 +15,9 @@ become equal. Alone, a rejected probe only gives its own place back: a cut would
 
 Whether we are alone is found out on the way: places given up are either all still there when we
 come back for them, three times in a row (alone), or not (shared). Now and then it is checked again.
+
+Where the provider limits a rate instead, the pacer answers its push-back: starts are spaced, and the
+limit only makes room for what that takes, unless latency rises (`pacer.py`).
 """
 
 import math
@@ -24,10 +27,11 @@ from sidecar.control.config import LimitConfig
 from sidecar.control.detector import Detector, Ruling
 from sidecar.control.law import LatencyKind, LimitChange, Ticket, Verdict
 from sidecar.control.memory import Memory
+from sidecar.control.pacer import Pacer, room_for
 from sidecar.control.pause import Pause
 from sidecar.control.quantile import RecentLatencies
 from sidecar.control.use import Use
-from sidecar.outcomes import LimitReason, Outcome, RejectionKind
+from sidecar.outcomes import LimitReason, Outcome, RejectionKind, WaitReason
 
 _FIRST_CUT = 0.75
 """The first push-back follows fast growth: the level is further above capacity than later ones."""
@@ -47,26 +51,8 @@ _SERVED = 0.1
 _RECOVERY = 1.0
 """Rounds until places given up by a check are asked back."""
 
-_SHARED_PLATEAU = 8.5
-"""Rounds until a cut is grown back among sharers, and between two probes."""
-
-_CHECKED = 0.5
-"""Part of the rejected probes after which, alone, a cut checks whether that is still so."""
-
-_RECHECKED = 0.03
-"""Part of the push-backs after which one of few places is given up though others wanted it before."""
-
 _JITTER = 0.2
 """Part by which plateaus differ, lest pods probe in step."""
-
-_ANOTHER = 0.6
-"""A level this much below or above the last one is another capacity: found quickly again."""
-
-_ACCELERATION = 2.5
-"""Factor of growth per place beyond the ceiling: two in a row are rarely luck."""
-
-_RUNAWAY = 4.0
-"""Places beyond the ceiling from which on growth is not accelerated further."""
 
 _RAMP_SPELL = 60.0
 """Seconds of slow growth after the provider found growth too fast."""
@@ -96,6 +82,7 @@ class LimitController:
         self._phase = Phase.START
         self._memory = Memory()
         self._pause = Pause()
+        self._pacer = Pacer()
         self._latencies = RecentLatencies()
         self._detector = Detector(
             initial=config.initial,
@@ -104,8 +91,6 @@ class LimitController:
         )
         self._use = Use()
         self._rounds = 0.0  # since the last cut
-        self._cuts = 0  # at about this capacity
-        self._given_up = 0.0  # by the last cut, of what the provider served
         self._jitter = 1.0
         self._served = 0  # first bytes of the present probe
         self._steps = 0  # probes served in a row
@@ -141,12 +126,24 @@ class LimitController:
         hold = self._pause.wait(now)
         if hold > 0:
             return hold
-        return 0.0 if in_flight < self.limit else math.inf
+        return self._pacer.wait(now) if in_flight < self.limit else math.inf
+
+    @property
+    def pace(self) -> float | None:
+        """See ExportedLaw."""
+        return self._pacer.pace
+
+    def wait_reason(self, now: float) -> WaitReason:
+        """See ExportedLaw."""
+        if self._pause.wait(now) > 0:
+            return WaitReason.PAUSE
+        return WaitReason.LEARNED_RATE if self._pacer.wait(now) > 0 else WaitReason.LIMIT
 
     def start(self, *, in_flight: int, waiting: int, now: float) -> Ticket:
         """See Law."""
         self._use.started(in_flight=in_flight, waiting=waiting, limit=self.limit)
-        return Ticket(self._generation, self._value, in_flight, now, self._pause.started())
+        number, probe = self._pacer.started(in_flight, waiting, now), self._pause.started()
+        return Ticket(self._generation, self._value, in_flight, now, probe, number)
 
     def measure(
         self, ticket: Ticket, *, latency: float, kind: LatencyKind, now: float
@@ -156,6 +153,7 @@ class LimitController:
         self._pause.accepted(ticket)
         if ticket.generation != self._generation:
             return None
+        self._pacer.served(ticket)
         before = self.limit
         ruling = self._detector.observe(kind, latency, int(ticket.limit + _EPSILON))
         if ruling is not None:
@@ -191,7 +189,9 @@ class LimitController:
 
     def _served_at(self, ticket: Ticket) -> None:
         """An attempt sent in this generation was served: climb, or take the next step of a probe."""
-        if self._phase is Phase.START:
+        if self._pacer.on:
+            self._grow(max(0.0, room_for(ticket.in_flight) - self._value))
+        elif self._phase is Phase.START:
             first = self._memory.ceiling is None
             needed = self._use.pressing if first else self._use.in_use
             if needed and ticket.in_flight >= int(ticket.limit):
@@ -224,28 +224,16 @@ class LimitController:
         if self._phase is Phase.RECOVERY:
             self._recover(rounds)
             return self._change(before, LimitReason.RECOVERY)
-        self._grow(self._pace * rounds)
+        self._grow(self._memory.growth(self._value, self._jitter) * rounds)
         probing = self._value > self._memory.hold
         return self._change(before, LimitReason.PROBE if probing else LimitReason.RECOVERY)
 
     def _recover(self, rounds: float) -> None:
         """Ask back what a check gave up."""
         hold = min(self._memory.hold, self._detector.cap)
-        self._grow(min(self._given_up * rounds / _RECOVERY, hold - self._value))
+        self._grow(min(self._memory.given_up * rounds / _RECOVERY, hold - self._value))
         if self._value >= hold - _EPSILON:
             self._phase = Phase.GROWTH
-
-    @property
-    def _pace(self) -> float:
-        """Places to grow per round."""
-        memory = self._memory
-        if memory.alone:
-            pace = 1 / (memory.plateau * self._jitter)
-        else:
-            plateau = min(_SHARED_PLATEAU, 2.0 + self._cuts)
-            pace = (self._given_up + 1) / plateau
-        beyond = self._value - (memory.ceiling or 0.0)
-        return pace * math.pow(_ACCELERATION, min(max(beyond, 0.0), _RUNAWAY))
 
     def _grow(self, amount: float) -> None:
         cap = self._detector.cap
@@ -258,14 +246,19 @@ class LimitController:
         self, ticket: Ticket, verdict: Verdict, now: float, draw: float
     ) -> LimitChange | None:
         self._pause.rejected(ticket, verdict.retry_after, now=now, draw=draw)
+        self._pacer.rejected()
         if verdict.kind is RejectionKind.RAMP:
             self._slow_until = now + _RAMP_SPELL
         if ticket.probe or ticket.generation != self._generation:
             return None
         before = self.limit
-        level = min(ticket.limit, float(ticket.in_flight))
-        taken = self._learn(level)
-        self._cut(level, taken, draw)
+        if verdict.kind is RejectionKind.RATE and self._pacer.push_back(
+            ticket, alone=self._memory.alone, now=now
+        ):
+            # Nothing is cut, and nothing is learned of places.
+            self._phase, self._memory.given_up = Phase.START, 0.0
+        else:
+            self._cut(ticket, draw)
         self._generation += 1
         self._rounds = 0.0
         self._served = self._steps = 0
@@ -274,35 +267,17 @@ class LimitController:
         self.last_push_back_at = now
         return self._change(before, LimitReason(str(verdict.kind)))
 
-    def _learn(self, level: float) -> bool:
-        """Remember the ceiling; tells whether a place that we held before is gone."""
-        memory = self._memory
-        taken = memory.ceiling is None or level <= memory.hold + _EPSILON
+    def _cut(self, ticket: Ticket, draw: float) -> None:
+        memory, level = self._memory, min(ticket.limit, float(ticket.in_flight))
         climbed = self._phase is Phase.START or self._steps >= 2
-        if self._given_up > 0 and self._rounds >= 1 and not climbed:
-            regained = abs(level - memory.hold - 1) < 1 - _EPSILON
-            memory.gave_up(math.ceil(self._given_up), regained=regained)
-        another = level < _ANOTHER * memory.hold or level * _ANOTHER > memory.hold + 1
-        self._cuts = 0 if another else self._cuts + 1
-        memory.push_back(level)
-        return taken
-
-    def _cut(self, level: float, taken: bool, draw: float) -> None:
-        memory, decrease = self._memory, self._config.decrease
-        target, phase = memory.hold, Phase.GROWTH
-        if not memory.alone:
-            target = level * decrease**2
-            # Of few places a part is none: without giving up a whole one nothing is learned.
-            if target >= memory.hold >= 2 and (not memory.contested or draw < _RECHECKED):
-                target -= 1
-        elif taken or draw < _CHECKED:
-            target, phase = min(level * decrease, memory.hold - 1), Phase.RECOVERY
+        taken = memory.learn(level, rounds=self._rounds, climbed=climbed)
+        target = memory.target(level, self._config.decrease, taken=taken, draw=draw)
+        self._phase = Phase.RECOVERY if memory.alone and target < memory.hold else Phase.GROWTH
         if self.last_push_back_at is None:
             target = min(target, level * _FIRST_CUT)
         # A cut lowers the enforced limit by one at least.
         self._set(min(target, self.limit - 1e-3))
-        self._phase = phase
-        self._given_up = max(0.0, memory.hold - self._value)
+        memory.given_up = max(0.0, memory.hold - self._value)
 
     def _obey(self, ruling: Ruling, before: int) -> LimitChange | None:
         """The detector moves the limit; a lower one begins a new generation."""

@@ -25,12 +25,20 @@ class Demand:
     """Loop seconds of the last cut by push-back."""
     now: float
     """Loop seconds."""
+    pace: float | None = None
+    """Starts per second that the provider was found to bear; None while they are not paced."""
+    exhausted: bool = False
+    """Whether the queue waits because the provider's headers say that nothing is left."""
 
     @property
     def upstream_limited(self) -> bool:
         """Whether the provider, not this pod, is the bottleneck."""
         last = self.last_push_back_at
-        if last is not None and self.now - last <= _HOLD:
+        if (
+            self.exhausted
+            or self.pace is not None
+            or (last is not None and self.now - last <= _HOLD)
+        ):
             return True
         return self.ceiling is not None and self.limit < self.maximum and self.waiting > 0
 
@@ -38,4 +46,7 @@ class Demand:
     def admissible(self) -> int:
         """Attempts that could run if there were pods enough; the metric to scale on."""
         demand = self.in_flight + self.waiting
+        if self.pace is not None or self.exhausted:
+            # The limit leaves room then; what the rate sustains is what is in flight.
+            return min(demand, max(self.in_flight, 1))
         return min(demand, self.limit) if self.upstream_limited else demand

@@ -6,7 +6,7 @@ from sidecar.control.config import LimitConfig
 from sidecar.control.controller import LimitController
 from sidecar.control.law import LatencyKind, LimitChange, Ticket, Verdict
 from sidecar.control.quantile import RecentLatencies
-from sidecar.outcomes import Outcome
+from sidecar.outcomes import Outcome, WaitReason
 
 
 class FixedLimit:
@@ -17,6 +17,7 @@ class FixedLimit:
         self.baseline: float | None = None
         self.ceiling: float | None = None
         self.last_push_back_at: float | None = None
+        self.pace: float | None = None
         self._latencies = RecentLatencies()
         self._created_at = now
 
@@ -31,6 +32,10 @@ class FixedLimit:
     def wait(self, in_flight: int, now: float) -> float:
         """See Law."""
         return 0.0 if in_flight < self.limit else math.inf
+
+    def wait_reason(self, now: float) -> WaitReason:
+        """See ExportedLaw; it is always the limit."""
+        return WaitReason.LIMIT
 
     def start(self, *, in_flight: int, waiting: int, now: float) -> Ticket:
         """See Law."""

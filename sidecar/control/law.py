@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from sidecar.outcomes import LimitReason, Outcome, RejectionKind
+from sidecar.outcomes import LimitReason, Outcome, RejectionKind, WaitReason
 
 
 class LatencyKind(StrEnum):
@@ -36,6 +36,8 @@ class Ticket:
     """Loop seconds."""
     probe: bool = False
     """This attempt is the one that tests the water after a pause."""
+    sequence: int = 0
+    """Attempts that the law started before this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +132,13 @@ class ExportedLaw(Law, Protocol):
     @property
     def last_push_back_at(self) -> float | None:
         """Loop seconds of the last cut by push-back; None if there was none."""
+        ...
+
+    @property
+    def pace(self) -> float | None:
+        """Starts per second that the learned pacer allows now; None while it does not pace."""
+        ...
+
+    def wait_reason(self, now: float) -> WaitReason:
+        """What a `wait` above 0 comes from at this moment: LIMIT, PAUSE or LEARNED_RATE."""
         ...

@@ -18,7 +18,7 @@ _STREAK = 3
 _FIRST = 0.5
 """Seconds of the first pause; each further one is twice as long."""
 
-_LONGEST = 10.0
+_LONGEST = 5.0
 """Seconds: a provider that is back should not wait longer for us, whatever its hint says."""
 
 _JITTER = 0.1

@@ -1,31 +1,35 @@
 """What every dialect answers, and the table-driven way in which it does."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 
-from sidecar.dialects.request_model import JSON, MULTIPART, model_in_json, model_in_prefix
-from sidecar.metering.usage import dig
+from sidecar.control.allowance import Allowance
+from sidecar.dialects.allowances import AllowanceHeaders, read_allowances
+from sidecar.dialects.rejections import Get, Rejection, Rejections
+from sidecar.dialects.request_model import JSON, MULTIPART, model_in_prefix
+from sidecar.metering.documents import Path, dig, parsed
+from sidecar.metering.usage import Usage, UsageShape
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.retry.times import finite_number
 
 ERROR_BODY_BYTES = 16_384
 """As much of an error body is read to classify it; providers' errors are far smaller."""
 
-STATUS_KINDS: Mapping[int, RejectionKind] = {
-    402: RejectionKind.QUOTA,
-    408: RejectionKind.TRANSIENT,
-    409: RejectionKind.TRANSIENT,  # SDKs retry it: "lock timeout"
-    413: RejectionKind.TOO_LARGE,
-    429: RejectionKind.RATE,
-    500: RejectionKind.TRANSIENT,
-    502: RejectionKind.TRANSIENT,
-    503: RejectionKind.OVERLOAD,
-    504: RejectionKind.TRANSIENT,
-    529: RejectionKind.OVERLOAD,
-}
-"""What a status means where the error body says nothing more specific."""
+BYTES_PER_TOKEN = 4
+"""Of a prompt, JSON around it included: what all who must guess before they count take."""
+
+MOST_OUTPUT_TOKENS = 131_072
+"""What a request may ask to be reserved for its answer: apps write any large number for "no limit",
+and no model generates more."""
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Header fields, names in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,9 @@ class Call:
     endpoint: Endpoint
     model: str | None
     """As the request names it; None where it names none or cannot be read."""
+    tokens: int
+    """LLM tokens to reserve: a quarter of the body's bytes, and what it asks for at most as output;
+    0 where nothing can be told, and for endpoints that we do not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +55,35 @@ class OwnError:
     """For people; never contains anything of the request."""
 
 
+def _no_headers(_error: OwnError) -> Headers:
+    """Of a provider that says everything in the body."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One provider's ways, as tables."""
 
     name: str
     endpoints: Mapping[str, Endpoint]
-    """By the end of the path, without query."""
-    label_paths: tuple[tuple[str, ...], ...]
-    """Where an error document carries its machine-readable codes, most specific first."""
-    label_kinds: Mapping[str, RejectionKind]
-    """What a code means, whatever the status."""
-    output_token_paths: tuple[tuple[str, ...], ...]
-    """Where a whole answer carries the number of output tokens."""
+    """By the end of the path, without query; the first that fits counts."""
+    model_path: re.Pattern[str] | None = None
+    """Finds the model in the path, as its first group, percent-encoded."""
+    reads_body: bool = True
+    """Whether bodies are looked into for the model and the tokens to reserve."""
+    output_limits: tuple[Path, ...] = ()
+    """Where a request says how many tokens it wants at most; the first that is there counts."""
+    rejections: Rejections
+    allowance_headers: AllowanceHeaders = field(default_factory=dict)
+    """Rate-limit headers; empty where the provider sends none."""
+    usages: tuple[UsageShape, ...] = ()
+    """Where answers and streams tell the tokens used; the first that is there counts."""
+    usage_headers: tuple[bytes, bytes] | None = None
+    """Headers with the input and output tokens, of answers whose body has no shape of its own."""
     shape: Callable[[OwnError], Mapping[str, Any]]
     """The provider's error document for an error of our own."""
-    status_kinds: Mapping[int, RejectionKind] = field(default_factory=lambda: STATUS_KINDS)
-    reads_model: bool = True
+    error_headers: Callable[[OwnError], Headers] = _no_headers
+    """Headers that its SDKs need beside that document."""
 
     def describe(self, path: str, content_type: bytes, body: bytes, *, whole: bool) -> Call:
         """What the request asks for; never raises, whatever the body is.
@@ -72,14 +91,20 @@ class Dialect:
         `path` without query; `whole` says whether `body` is all of it or only its beginning.
         """
         endpoint = self._endpoint(path)
-        if not self.reads_model or not body:
-            return Call(endpoint, None)
-        kind = content_type.split(b";", 1)[0].strip().lower()
+        model = self._model_in_path(path)
+        if not self.reads_body or not body:
+            return Call(endpoint, model, 0)
+        kind = content_type
+        if kind != JSON:
+            kind = kind.partition(b";")[0].strip().lower()
         if kind == JSON and whole:
-            return Call(endpoint, model_in_json(body))
-        if kind in (JSON, MULTIPART):
-            return Call(endpoint, model_in_prefix(body, kind))
-        return Call(endpoint, None)
+            return self._read(endpoint, model, body)
+        if model is None and kind in (JSON, MULTIPART):
+            model = model_in_prefix(body, kind)
+        # More than the beginning of a streamed body is not counted: over 1 MiB it is nearly always
+        # images or files, whose tokens have nothing to do with their bytes. Forms are files too.
+        counts = kind == JSON and endpoint is not Endpoint.OTHER
+        return Call(endpoint, model, len(body) // BYTES_PER_TOKEN if counts else 0)
 
     def _endpoint(self, path: str) -> Endpoint:
         for end, endpoint in self.endpoints.items():
@@ -87,28 +112,59 @@ class Dialect:
                 return endpoint
         return Endpoint.OTHER
 
-    def classify(self, status: int, body: bytes) -> RejectionKind | None:
-        """The kind of a final answer; None where it is no rejection (2xx, 3xx, client errors)."""
+    def _model_in_path(self, path: str) -> str | None:
+        if self.model_path is None:
+            return None
+        found = self.model_path.search(path)
+        return unquote(found[1]) if found else None
+
+    def _read(self, endpoint: Endpoint, model: str | None, body: bytes) -> Call:
+        """Model and tokens of a whole JSON body, by one parse of it."""
+        document = parsed(body)
+        if not isinstance(document, dict):
+            return Call(endpoint, model, 0)
+        if model is None:
+            named = document.get("model")
+            model = named if isinstance(named, str) else None
+        if endpoint is Endpoint.OTHER:
+            return Call(endpoint, model, 0)
+        return Call(endpoint, model, len(body) // BYTES_PER_TOKEN + self._output_limit(document))
+
+    def _output_limit(self, document: Mapping[str, Any]) -> int:
+        for path in self.output_limits:
+            number = document.get(path[0]) if len(path) == 1 else dig(document, path)
+            if type(number) is int:  # neither `true` nor 5.5
+                return min(max(number, 0), MOST_OUTPUT_TOKENS)
+        return 0
+
+    def classify(self, status: int, get: Get, body: bytes, *, wall: datetime) -> Rejection | None:
+        """What a final answer means; None where it is no rejection (2xx, 3xx, client errors).
+
+        `get` looks a header up by its lower-case name; `wall` is the time of day.
+        """
         if status < 400:
             return None
-        return self.classify_document(body) or self.status_kinds.get(status, _by_class(status))
+        return self.rejections.classify(status, get, parsed(body), wall)
 
-    def classify_document(self, body: bytes) -> RejectionKind | None:
-        """The kind that an error document names by its codes; None where it names none we know."""
-        try:
-            document = orjson.loads(body)
-        except orjson.JSONDecodeError:
+    def classify_document(self, document: bytes) -> RejectionKind | None:
+        """The kind that an error inside of a stream names; None where it names none we know."""
+        return self.rejections.kind_of(parsed(document))
+
+    def allowances(self, headers: Headers, wall: datetime) -> tuple[Allowance, ...]:
+        """What an answer's headers tell of the provider's rate limits."""
+        return read_allowances(headers, self.allowance_headers, wall)
+
+    def usage_in_headers(self, get: Get) -> Usage | None:
+        """The tokens that an answer's headers tell of, for bodies that do not."""
+        if self.usage_headers is None:
             return None
-        for path in self.label_paths:
-            label = dig(document, path)
-            if isinstance(label, str) and label in self.label_kinds:
-                return self.label_kinds[label]
-        return None
+        given, made = (get(name) or b"" for name in self.usage_headers)
+        figures = {"input": finite_number(given), "output": finite_number(made)}
+        return _HEADER_USAGE.read(figures)
 
     def error_body(self, error: OwnError) -> bytes:
         """The JSON body of an error of our own, in the provider's shape."""
         return orjson.dumps(self.shape(error))
 
 
-def _by_class(status: int) -> RejectionKind | None:
-    return RejectionKind.TRANSIENT if status >= 500 else None
+_HEADER_USAGE = UsageShape(input=(("input",),), output=(("output",),))

@@ -4,18 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sidecar.dialects.base import Dialect, OwnError
+from sidecar.dialects.rejections import Rejections
 
 
 def _shape(error: OwnError) -> Mapping[str, Any]:
     return {"error": {"message": error.message, "code": error.reason}}
 
 
-OTHER = Dialect(
-    name="other",
-    endpoints={},
-    label_paths=(),
-    label_kinds={},
-    output_token_paths=(),
-    shape=_shape,
-    reads_model=False,
-)
+OTHER = Dialect(name="other", endpoints={}, reads_body=False, rejections=Rejections(), shape=_shape)

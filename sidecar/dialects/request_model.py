@@ -1,4 +1,4 @@
-"""Finds the model that a request body names, without changing or re-serialising a byte.
+"""Finds the model that the beginning of a request body names.
 
 What a body holds is the app's business: anything unreadable simply names no model.
 """
@@ -19,16 +19,6 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\],:]', re.DOTALL)
 _FORM_FIELD = re.compile(
     rb';\s*name="?model"?\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]+)\r\n', re.IGNORECASE
 )
-
-
-def model_in_json(body: bytes) -> str | None:
-    """The top-level `model` of a whole JSON body."""
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    model = document.get("model") if isinstance(document, dict) else None
-    return model if isinstance(model, str) else None
 
 
 def model_in_prefix(body: bytes, content_type: bytes) -> str | None:

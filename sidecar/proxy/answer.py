@@ -1,29 +1,50 @@
-"""Watches one attempt's answer go by and says at its end how the attempt went.
+"""Watches a served answer go by and says at its end how the attempt went.
 
 Looking on must not fail a request: a bug in here ends the looking, not the relay, and is raised by
 `finish`, when every byte has passed.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from dataclasses import dataclass
 
 from sidecar.admission.limiter import Permit
 from sidecar.control.law import FAILED, IGNORED, SUCCESS, LatencyKind, Verdict
 from sidecar.dialects import Dialect
-from sidecar.dialects.base import ERROR_BODY_BYTES
-from sidecar.metering.taps import FirstByte, StreamTail, WholeAnswer
-from sidecar.metering.usage import output_tokens
+from sidecar.metering.first_byte import FirstByte
+from sidecar.metering.framing import framing_of
+from sidecar.metering.stream_tail import StreamTail
+from sidecar.metering.usage import Usage
+from sidecar.metering.whole_answer import WholeAnswer, error_in
 from sidecar.outcomes import Outcome, RejectionKind
 from sidecar.proxy.sink import ClientSink
-from sidecar.retry.retry_after import retry_after
 from sidecar.upstream.transport import ResponseHead
 
 _PREFILL_TOKENS = 32
 """Output tokens whose generation takes about as long as reading a prompt: added to an answer's
 tokens before its time is divided by them, or short answers would look slow."""
 
-_STREAMS = (b"text/event-stream", b"application/x-ndjson")
 _PUSH_BACK = (RejectionKind.RATE, RejectionKind.RAMP, RejectionKind.OVERLOAD)
+"""The kinds that say something about capacity."""
+
+
+def verdict_of(
+    kind: RejectionKind | None, *, broken: bool, retry_after: float | None = None
+) -> Verdict:
+    """What a refusal of this kind is to the law; `broken`: the provider failed, whatever it says."""
+    if kind in _PUSH_BACK:
+        return Verdict(Outcome.OVERLOAD, kind, retry_after)
+    return FAILED if broken else IGNORED
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an attempt with an answer ended."""
+
+    verdict: Verdict
+    rejection: RejectionKind | None = None
+    """Of an error inside of the answer."""
+    tokens: int | None = None
+    """LLM tokens used; None = the answer does not tell."""
 
 
 class AnswerTap:
@@ -45,16 +66,13 @@ class AnswerTap:
         self._sink = sink
         self._now = now
         self._bug: Exception | None = None
-        self._first_byte = FirstByte()
+        framing = framing_of(head.get(b"content-type"))
+        self._first_byte = FirstByte(framing)
         encoding = head.get(b"content-encoding")
         self._encoding = encoding.strip().lower() if encoding else None
-        kind = (head.get(b"content-type") or b"").split(b";", 1)[0].strip().lower()
-        self._streamed = head.status < 300 and kind in _STREAMS
+        self._streamed = framing.streamed and head.status < 300
         self._tap: StreamTail | WholeAnswer
-        if self._streamed:
-            self._tap = StreamTail()
-        else:
-            self._tap = WholeAnswer() if head.status < 400 else WholeAnswer(ERROR_BODY_BYTES)
+        self._tap = StreamTail(framing) if self._streamed else WholeAnswer()
 
     def write(self, pieces: Sequence[bytes]) -> bool:
         """Note what passes and pass it on."""
@@ -81,43 +99,43 @@ class AnswerTap:
                 latency = now - self._permit.ticket.sent_at
                 self._permit.measure(latency, LatencyKind.FIRST_BYTE)
 
-    def finish(self, wall: datetime) -> tuple[Verdict, RejectionKind | None]:
-        """The attempt's verdict, once the whole body has passed."""
+    def finish(self) -> Ending:
+        """What the attempt came to, once the whole body has passed."""
         if self._bug is not None:
             raise self._bug
-        kind = self._rejection()
-        if kind in _PUSH_BACK:
-            hint = retry_after(self._head.get, wall=wall)
-            return Verdict(Outcome.OVERLOAD, kind, hint), kind
-        if self._head.status >= 500 or (self._streamed and kind is RejectionKind.TRANSIENT):
-            return FAILED, kind
-        if self._head.status >= 400 or kind is not None:
-            return IGNORED, kind
+        usage = self._usage()
+        tokens = None if usage is None else usage.input + usage.output
+        kind = self._error()
+        if kind is not None:
+            broken = kind is RejectionKind.TRANSIENT
+            return Ending(verdict_of(kind, broken=broken), kind, tokens)
         if not self._streamed:
-            self._measure_whole()
-        return SUCCESS, None
+            self._measure_whole(usage)
+        return Ending(SUCCESS, None, tokens)
 
-    def _rejection(self) -> RejectionKind | None:
-        if isinstance(self._tap, StreamTail):
-            error = self._tap.error()
-            if error is None:
-                return None
-            return self._dialect.classify_document(error) or RejectionKind.TRANSIENT
-        if self._head.status < 400:
+    def _error(self) -> RejectionKind | None:
+        """The kind of an error that came with a status of success."""
+        tap = self._tap
+        if isinstance(tap, StreamTail):
+            error = tap.error()
+        else:
+            body = tap.body(self._encoding)
+            error = body and error_in(body)
+        if not error:
             return None
-        return self._dialect.classify(self._head.status, self._tap.body(self._encoding) or b"")
+        return self._dialect.classify_document(error) or RejectionKind.TRANSIENT
 
-    def _measure_whole(self) -> None:
+    def _usage(self) -> Usage | None:
+        shapes, tap = self._dialect.usages, self._tap
+        if isinstance(tap, StreamTail):
+            return tap.usage(shapes)
+        return tap.usage(shapes, self._encoding) or self._dialect.usage_in_headers(self._head.get)
+
+    def _measure_whole(self, usage: Usage | None) -> None:
         """A whole answer's time says something only for its length."""
-        if not isinstance(self._tap, WholeAnswer):
-            return
         latency = self._now() - self._permit.ticket.sent_at
-        tokens = None
-        if self._dialect.output_token_paths:
-            body = self._tap.body(self._encoding)
-            tokens = body and output_tokens(body, self._dialect.output_token_paths)
-        if tokens:
-            per_token = latency / (tokens + _PREFILL_TOKENS)
+        if usage is not None and usage.output:
+            per_token = latency / (usage.output + _PREFILL_TOKENS)
             self._permit.measure(per_token, LatencyKind.PER_TOKEN)
         else:
             self._permit.measure(latency, LatencyKind.TOTAL)

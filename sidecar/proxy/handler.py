@@ -1,6 +1,7 @@
 """Between aiohttp and the pipeline: one request in, one answer out, whatever happens."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp.http import HttpVersion10, HttpVersion11
@@ -8,22 +9,26 @@ from aiohttp.web import BaseRequest
 
 from sidecar.clock import Clock
 from sidecar.dialects import DIALECTS, Call, Dialect
-from sidecar.errors import BadRequestError, ClientGoneError, SidecarError
+from sidecar.errors import BadRequestError, ClientGoneError, NoRouteError, SidecarError
 from sidecar.events import BugFound, Observer
-from sidecar.outcomes import Endpoint
+from sidecar.outcomes import Endpoint, Priority
 from sidecar.proxy.activity import Activity
 from sidecar.proxy.body import BodyConfig, BodyMemory, BodyReader, RequestBody
 from sidecar.proxy.deadline import own_time, time_allowed
-from sidecar.proxy.pipeline import Pipeline
+from sidecar.proxy.pipeline import Ask, Pipeline
 from sidecar.proxy.record import RequestRecord
 from sidecar.proxy.rescue import INTERNAL, Rescue, reason_phrase, rescue_answer, rescue_of
 from sidecar.proxy.sink import AnsweredResponse, ClientSink
+from sidecar.proxy.websocket import WebSockets, wants_websocket
 from sidecar.upstream.headers import lookup, request_headers
 from sidecar.upstream.routes import Route, Routes
-from sidecar.upstream.transport import UpstreamRequest
+from sidecar.upstream.transport import RawHeaders, UpstreamRequest
 
 _VERSIONS = (HttpVersion11, HttpVersion10)
 """aiohttp also lets 0.9 pass, which has neither fields nor a status, and a 2.0 that is none."""
+
+_PRIORITIES = {priority.name.lower().encode(): priority for priority in Priority}
+"""By the value of `x-sidecar-priority`; what is none of them is normal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,7 @@ class ProxyHandler:
 
     routes: Routes
     pipeline: Pipeline
+    websockets: WebSockets
     memory: BodyMemory
     body_config: BodyConfig
     activity: Activity
@@ -67,11 +73,15 @@ class _Visit:
         self._record = record
         self._sink = ClientSink(request, asyncio.get_running_loop())
         self._dialect: Dialect = DIALECTS["other"]
+        self._sdk_retries = 0
+        self._get: Callable[[bytes], bytes | None]
 
     async def serve(self) -> AnsweredResponse:
         house = self._house
         try:
             route = self._route()
+            if wants_websocket(self._request):
+                return await house.websockets.serve(self._request, route, self._record, self._sink)
             with BodyReader(self._request, house.memory, house.body_config) as reader:
                 return await self._run(route, await reader.read())
         except ClientGoneError:
@@ -86,37 +96,41 @@ class _Visit:
         if self._request.version not in _VERSIONS:
             self._sink.keep_alive = False
             raise BadRequestError("neither HTTP/1.1 nor HTTP/1.0")
+        if self._request.method == "CONNECT":
+            raise NoRouteError("no tunnels")
+        self._get = get = lookup(self._request.raw_headers)
+        self._sdk_retries = _count(get(b"x-stainless-retry-count"))
+        self._record.client_retry = self._sdk_retries > 0
         target = self._request.raw_path.encode("utf-8", "surrogateescape")
-        route = self._house.routes.match(target)
+        route = self._house.routes.match(target, get(b"host"))
         self._dialect = route.upstream.dialect
         self._record.upstream = route.upstream.name
         return route
 
     async def _run(self, route: Route, body: RequestBody) -> AnsweredResponse:
-        record, fields = self._record, self._request.raw_headers
+        record, get = self._record, self._get
         record.body_read = self._house.clock.now()
-        get = lookup(fields)
-        retries = get(b"x-stainless-retry-count")
-        record.client_retry = retries is not None and retries not in (b"", b"0")
         call = self._describe(route, get(b"content-type") or b"", body)
         record.endpoint = call.endpoint
         admission, answer = time_allowed(get), (time_allowed if body.whole else own_time)(get)
-        return await self._house.pipeline.run(
-            UpstreamRequest(
+        ask = Ask(
+            request=UpstreamRequest(
                 origin=route.upstream.origin,
                 method=self._request.method,
                 target=route.target,
-                headers=request_headers(fields),
+                headers=request_headers(self._request.raw_headers),
                 body=body.content,
                 content_length=body.length,
             ),
-            route,
-            call,
+            route=route,
+            call=call,
+            priority=_priority(get(b"x-sidecar-priority")),
+            sdk_retries=self._sdk_retries,
             admit_by=None if admission is None else record.arrived + admission,
             answer_by=None if answer is None else record.arrived + answer,
-            record=record,
-            sink=self._sink,
+            own_deadline=answer is not None and answer == own_time(get),
         )
+        return await self._house.pipeline.run(ask, record, self._sink)
 
     def _describe(self, route: Route, content_type: bytes, body: RequestBody) -> Call:
         """What the body asks for. A request that makes us stumble passes all the same."""
@@ -126,7 +140,7 @@ class _Visit:
             )
         except Exception as error:  # noqa: BLE001  # looking on must not fail a request
             self._house.observer.notify(BugFound(error))
-            return Call(Endpoint.OTHER, None)
+            return Call(Endpoint.OTHER, None, 0)
 
     def _rescue(self, rescue: Rescue, retry_after: float | None) -> AnsweredResponse:
         """Say what went wrong, if the app can still be told."""
@@ -135,13 +149,28 @@ class _Visit:
         if sink.started:
             return sink.abort()
         record.http_status = rescue.http_status
-        fields, body = rescue_answer(rescue, self._dialect, retry_after=retry_after)
-        own = (
-            (b"x-sidecar-attempts", b"%d" % record.attempts),
-            (b"x-sidecar-queue-ms", b"%d" % round((record.queue_wait or 0.0) * 1000)),
-        )
+        fields, body = self._answer_for(rescue, retry_after)
         phrase = reason_phrase(rescue.http_status)
         try:
-            return sink.answer(rescue.http_status, phrase, [*fields, *own], body)
+            return sink.answer(rescue.http_status, phrase, [*fields, *record.own_fields()], body)
         except ClientGoneError:
             return sink.abort()
+
+    def _answer_for(self, rescue: Rescue, retry_after: float | None) -> tuple[RawHeaders, bytes]:
+        """In the provider's shape; where making that fails, in a plain one."""
+        final = self._record.final
+        try:
+            return rescue_answer(rescue, self._dialect, retry_after=retry_after, final=final)
+        except Exception as error:  # noqa: BLE001  # a broken shape must not leave the app without a word
+            self._house.observer.notify(BugFound(error))
+            other = DIALECTS["other"]
+            return rescue_answer(rescue, other, retry_after=retry_after, final=final)
+
+
+def _priority(value: bytes | None) -> Priority:
+    return _PRIORITIES.get((value or b"").strip().lower(), Priority.NORMAL)
+
+
+def _count(value: bytes | None) -> int:
+    """A header's whole number; 0 where it is none."""
+    return int(value) if value is not None and value.isdigit() and len(value) < 10 else 0

@@ -21,15 +21,16 @@ Where there is no epoll (macOS), nothing is watched, and that holds for every FI
 import asyncio
 import select
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 
 
 class HangUps:
-    """Closes the transports of peers that hang up while they are not read from."""
+    """Tells of peers that hang up while they are not read from."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._watched: dict[int, asyncio.Transport] = {}
+        self._watched: dict[int, Callable[[], None]] = {}
         self._epoll: select.epoll | None = None  # made when first needed
 
     def __repr__(self) -> str:
@@ -40,11 +41,11 @@ class HangUps:
         """Connections that are watched."""
         return len(self._watched)
 
-    def watch(self, descriptor: int, transport: asyncio.Transport) -> None:
-        """Reading is paused. Harmless where it is watched already."""
+    def watch(self, descriptor: int, hung_up: Callable[[], None]) -> None:
+        """Reading is paused; call `hung_up` once if need be. Harmless where it is watched already."""
         if descriptor not in self._watched and sys.platform == "linux":
             self._opened().register(descriptor, select.EPOLLRDHUP)  # errors are told unasked
-            self._watched[descriptor] = transport
+            self._watched[descriptor] = hung_up
 
     def forget(self, descriptor: int) -> None:
         """It is read from again, or about to be closed. Harmless where it is not watched."""
@@ -68,6 +69,6 @@ class HangUps:
 
     def _look(self, epoll: select.epoll) -> None:
         for descriptor, _ in epoll.poll(0):
-            transport = self._watched[descriptor]
+            hung_up = self._watched[descriptor]
             self.forget(descriptor)  # or it would be told again and again
-            transport.close()  # what the loop does with an end that it reads
+            hung_up()

@@ -1,40 +1,58 @@
 """The only place that knows the order of one request's steps.
 
-    place in the limiter → exchange with the provider → relay → verdict → place given back
+    ┌→ place in the limiter → exchange with the provider → relay → verdict → place given back
+    └──────── wait ←──────── refused, and worth another attempt
 
-- The permit is held from before the first byte to the provider until after the last byte from it;
+- A permit is held from before the first byte to the provider until after the last byte from it;
   its context gives it back on every path, cancellation included.
-- The verdict is settled before anything is counted or logged, so that no place is held meanwhile.
+- The verdict is settled before anything is counted, logged or waited for: no place is held meanwhile,
+  and the limit hears of every push-back. A retry asks for a new permit, ahead of new arrivals.
 - When the app leaves, its task is cancelled: leaving the exchange's context closes the connection
   to the provider, which stops a paid call within milliseconds, and the permit ends IGNORED.
 - Once the sink has started nothing can be said to the app but the provider's own bytes: errors
   then end in an aborted connection (`handler`), never in JSON behind half an answer.
+- When nothing more is tried, the provider's own last answer passes, unchanged but for a word to the
+  app's SDK that more tries are useless: two layers of retries would multiply.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from sidecar.admission.limiter import Limiter, Permit
 from sidecar.admission.pool import LimiterPool
-from sidecar.clock import Clock
-from sidecar.control.law import FAILED, IGNORED
 from sidecar.dialects import Call
-from sidecar.errors import ConnectError, DeadlineError, StreamBrokenError, UpstreamProtocolError
-from sidecar.events import AttemptFinished, BugFound, Observer
-from sidecar.outcomes import RejectionKind, RequestStatus, ShedReason
-from sidecar.proxy.answer import AnswerTap
-from sidecar.proxy.record import RequestRecord
+from sidecar.errors import ShedError, UpstreamError
+from sidecar.outcomes import Priority, ShedReason
+from sidecar.proxy.attempt import Attempt, Refused, Surroundings
+from sidecar.proxy.exhausted import Exhausted
+from sidecar.proxy.record import RequestRecord, request_status
+from sidecar.proxy.retries import Retries
 from sidecar.proxy.sink import AnsweredResponse, ClientSink
+from sidecar.retry.policy import GiveUp
 from sidecar.upstream.headers import response_headers
 from sidecar.upstream.routes import Route
-from sidecar.upstream.transport import (
-    RawHeaders,
-    Transport,
-    UpstreamRequest,
-    UpstreamResponse,
-)
+from sidecar.upstream.transport import UpstreamRequest
+
+_STOP = (b"x-should-retry", b"false")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request of the app, ready to be sent."""
+
+    request: UpstreamRequest
+    route: Route
+    call: Call
+    priority: Priority
+    sdk_retries: int
+    """Earlier tries of the same call by the app's own SDK."""
+    admit_by: float | None
+    """Loop time by which it must have a place; None = only the queue's timeout counts."""
+    answer_by: float | None
+    """Loop time by which its answer must have begun."""
+    own_deadline: bool
+    """The app set these times itself; otherwise its SDK stops waiting then, and may try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,140 +60,128 @@ class Pipeline:
     """Takes requests through their steps."""
 
     pool: LimiterPool
-    transport: Transport
-    clock: Clock
-    observer: Observer
+    around: Surroundings
+    retries: Retries
+    exhausted: Exhausted
     queue_timeout: float
     """Longest wait for a place, in seconds."""
 
-    async def run(
-        self,
-        request: UpstreamRequest,
-        route: Route,
-        call: Call,
-        *,
-        admit_by: float | None,
-        answer_by: float | None,
-        record: RequestRecord,
-        sink: ClientSink,
-    ) -> AnsweredResponse:
-        """Serve one request; the loop times by which it must have a place, and its answer begin.
+    async def run(self, ask: Ask, record: RequestRecord, sink: ClientSink) -> AnsweredResponse:
+        """Serve one request.
 
         Raises SidecarError where the sink was not started, or must be aborted.
         """
-        limiter = self.pool.limiter(route.upstream.name, call.model)
+        limiter = self.pool.limiter(ask.route.upstream.name, ask.call.model)
         record.model = limiter.key.model
-        with await self._admit(limiter, admit_by, record) as permit:
-            attempt = _Attempt(self, route, permit, record, sink)
-            return await attempt.run(request, answer_by)
-
-    async def _admit(
-        self, limiter: Limiter, deadline: float | None, record: RequestRecord
-    ) -> Permit:
-        """A permit, within the queue's timeout and the request's own deadline."""
-        asked = self.clock.now()
-        max_wait, late = self.queue_timeout, ShedReason.QUEUE_TIMEOUT
-        if deadline is not None and deadline - asked < max_wait:
-            max_wait, late = deadline - asked, ShedReason.DEADLINE
-        try:
-            return await limiter.acquire(max_wait=max_wait, late=late)
-        finally:
-            record.queue_wait = self.clock.now() - asked
+        self.retries.request(limiter.key)
+        return await _Run(self, ask, limiter, record, sink).serve()
 
 
-class _Attempt:
-    """One exchange under one permit."""
+class _Run:
+    """One request on its way."""
 
     def __init__(
         self,
-        pipeline: Pipeline,
-        route: Route,
-        permit: Permit,
+        house: Pipeline,
+        ask: Ask,
+        limiter: Limiter,
         record: RequestRecord,
         sink: ClientSink,
     ) -> None:
-        self._pipeline = pipeline
-        self._dialect = route.upstream.dialect
-        self._permit = permit
+        self._house = house
+        self._ask = ask
+        self._limiter = limiter
         self._record = record
         self._sink = sink
-        self._tap: AnswerTap | None = None
-        self._rejection: RejectionKind | None = None
+        self._now = house.around.clock.now
 
-    async def run(self, request: UpstreamRequest, deadline: float | None) -> AnsweredResponse:
-        """Exchange, relay, settle."""
-        self._record.attempts += 1
-        self._record.sent = self._pipeline.clock.now()
+    async def serve(self) -> AnsweredResponse:
+        """Attempt until there is something to tell the app."""
+        refused: Refused | None = None
+        while True:
+            try:
+                ending = await self._try(refused)
+            except ShedError as error:
+                if refused is None:
+                    raise
+                late = error.reason is ShedReason.DEADLINE
+                return await self._give_up(refused, GiveUp.DEADLINE if late else GiveUp.NO_PLACE)
+            if isinstance(ending, AnsweredResponse):
+                return ending
+            refused = ending
+            wait = self._wait_after(refused)
+            if isinstance(wait, GiveUp):
+                return await self._give_up(refused, wait)
+            await asyncio.sleep(wait)
+
+    async def _try(self, refused: Refused | None) -> AnsweredResponse | Refused:
+        """One attempt, after a refused one or the first, unless it is known that it cannot succeed.
+
+        Raises ShedError.
+        """
+        exhausted, about = self._house.exhausted, (self._limiter.key, self._ask.request)
+        answered = exhausted.refused(*about, self._sink, self._record)
+        if answered is not None:
+            return answered
+        with await self._admit(again=refused is not None) as permit:
+            answered = exhausted.refused(*about, self._sink, self._record)  # learned meanwhile
+            if answered is not None:
+                permit.refund()
+                return answered
+            if refused is not None:
+                self._house.retries.started(refused.failure, self._limiter.key)
+            dialect = self._ask.route.upstream.dialect
+            attempt = Attempt(self._house.around, dialect, permit, self._record, self._sink)
+            with exhausted.trial(*about) as trial:
+                ending = await attempt.run(self._ask.request, self._ask.answer_by)
+                trial.ended(ending, attempt.rejection)
+                return ending
+
+    async def _admit(self, *, again: bool) -> Permit:
+        """A permit, within the queue's timeout and the request's own deadline."""
+        ask, asked = self._ask, self._now()
+        max_wait, late = self._house.queue_timeout, ShedReason.QUEUE_TIMEOUT
+        if ask.admit_by is not None and ask.admit_by - asked < max_wait:
+            max_wait, late = ask.admit_by - asked, ShedReason.DEADLINE
         try:
-            async with self._exchange(request, deadline) as response:
-                self._start(response)
-                tap = self._tap = self._watch(response)
-                await response.relay(tap)
-            self._settle(tap)
-            return self._sink.finish(response.trailers)
-        except (ConnectError, UpstreamProtocolError, StreamBrokenError):
-            self._rejection = RejectionKind.TRANSIENT
-            self._permit.settle(FAILED)
-            raise
-        finally:
-            self._report()
-
-    @asynccontextmanager
-    async def _exchange(
-        self, request: UpstreamRequest, deadline: float | None
-    ) -> AsyncIterator[UpstreamResponse]:
-        exchange = self._pipeline.transport.exchange(request)
-        try:
-            async with asyncio.timeout_at(deadline) as timeout, exchange as response:
-                timeout.reschedule(None)
-                yield response
-        except TimeoutError as error:
-            raise DeadlineError("the deadline passed before the answer began") from error
-
-    def _start(self, response: UpstreamResponse) -> None:
-        record = self._record
-        record.http_status = response.head.status
-        own: RawHeaders = (
-            (b"x-sidecar-attempts", b"%d" % record.attempts),
-            (b"x-sidecar-queue-ms", b"%d" % round((record.queue_wait or 0.0) * 1000)),
-        )
-        self._sink.start(response.head, [*response_headers(response.head.headers), *own])
-
-    def _watch(self, response: UpstreamResponse) -> AnswerTap:
-        now = self._pipeline.clock.now
-        return AnswerTap(response.head, self._dialect, self._permit, self._sink, now)
-
-    def _settle(self, tap: AnswerTap) -> None:
-        try:
-            verdict, self._rejection = tap.finish(self._pipeline.clock.wall())
-            self._permit.settle(verdict)
-        except Exception as error:  # noqa: BLE001  # the app has its answer; only the law goes without
-            self._pipeline.observer.notify(BugFound(error))
-            self._permit.settle(IGNORED)
-        self._record.status = _status(self._record.http_status or 0, self._rejection)
-
-    def _report(self) -> None:
-        record = self._record
-        first_byte = None if self._tap is None else self._tap.first_byte_at
-        record.first_byte = first_byte
-        sent = self._permit.ticket.sent_at
-        self._pipeline.observer.notify(
-            AttemptFinished(
-                upstream=record.upstream,
-                model=record.model,
-                http_status=record.http_status,
-                rejection=self._rejection,
-                first_byte=None if first_byte is None else first_byte - sent,
+            return await self._limiter.acquire(
+                max_wait=max_wait,
+                late=late,
+                priority=ask.priority,
+                tokens=ask.call.tokens,
+                again=again,
             )
+        finally:
+            self._record.queued(self._now() - asked)
+
+    def _wait_after(self, refused: Refused) -> float | GiveUp:
+        """Seconds until the next attempt, or why there is none."""
+        ask = self._ask
+        return self._house.retries.after(
+            refused.failure,
+            self._limiter.key,
+            retries=self._record.attempts - 1,
+            sdk_retries=ask.sdk_retries,
+            replayable=not isinstance(ask.request.body, AsyncIterator),
+            answer_by=ask.answer_by,
         )
 
-
-def _status(http_status: int, rejection: RejectionKind | None) -> RequestStatus:
-    """How a relayed answer counts for the app."""
-    if rejection is RejectionKind.OVERLOAD:
-        return RequestStatus.OVERLOADED
-    if http_status == 429 or rejection in (RejectionKind.RATE, RejectionKind.RAMP):
-        return RequestStatus.RATE_LIMITED
-    if http_status >= 500 or (http_status < 400 and rejection is not None):
-        return RequestStatus.SERVER_ERROR
-    return RequestStatus.CLIENT_ERROR if http_status >= 400 else RequestStatus.OK
+    async def _give_up(self, refused: Refused, why: GiveUp) -> AnsweredResponse:
+        """Tell the app how the last attempt ended."""
+        record, sink, answer = self._record, self._sink, refused.answer
+        if why is GiveUp.DEADLINE and not self._ask.own_deadline:
+            why = GiveUp.SDK_TIMEOUT
+        retries = self._house.retries
+        if isinstance(answer, UpstreamError):
+            record.final = retries.stops_sdk(502, why)  # as `rescue` will answer
+            raise answer
+        head = answer.head
+        record.http_status = head.status
+        fields = [*response_headers(head.headers), *record.own_fields()]
+        if retries.stops_sdk(head.status, why):
+            fields = [field for field in fields if field[0].lower() != _STOP[0]] + [_STOP]
+        sink.start(head, fields)
+        if answer.pieces and not sink.write(answer.pieces):
+            await sink.drain()
+        record.status = request_status(head.status, refused.failure.kind)
+        return sink.finish(answer.trailers)

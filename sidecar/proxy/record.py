@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from sidecar.events import RequestFinished
-from sidecar.outcomes import Endpoint, RequestStatus
+from sidecar.outcomes import Endpoint, RejectionKind, RequestStatus
+from sidecar.upstream.transport import RawHeaders
 
 UNKNOWN = "none"
 """Upstream and model of a request that was refused before they were known."""
@@ -26,8 +27,28 @@ class RequestRecord:
     attempts: int = 0
     body_read: float | None = None
     queue_wait: float | None = None
+    """Seconds, over all attempts."""
+    final: bool = False
+    """Nothing more is tried, and the app's SDK should not try either."""
     sent: float | None = None
+    """When the first attempt left."""
+    first_wait: float = 0.0
+    """Seconds in the queue before that."""
     first_byte: float | None = None
+
+    def queued(self, seconds: float) -> None:
+        """The wait for a place ended, with one or without."""
+        if self.queue_wait is None:
+            self.first_wait = self.queue_wait = seconds
+        else:
+            self.queue_wait += seconds
+
+    def own_fields(self) -> RawHeaders:
+        """What every answer says of its way."""
+        return (
+            (b"x-sidecar-attempts", b"%d" % self.attempts),
+            (b"x-sidecar-queue-ms", b"%d" % round((self.queue_wait or 0.0) * 1000)),
+        )
 
     def finished(self, now: float) -> RequestFinished:
         """The event."""
@@ -52,4 +73,15 @@ class RequestRecord:
         """From the body's last byte to the sending of the first attempt, the queue excluded."""
         if self.sent is None or self.body_read is None:
             return None
-        return self.sent - self.body_read - (self.queue_wait or 0.0)
+        return self.sent - self.body_read - self.first_wait
+
+
+def request_status(http_status: int, rejection: RejectionKind | None) -> RequestStatus:
+    """How a provider's answer counts for the app."""
+    if rejection is RejectionKind.OVERLOAD:
+        return RequestStatus.OVERLOADED
+    if http_status == 429 or rejection in (RejectionKind.RATE, RejectionKind.RAMP):
+        return RequestStatus.RATE_LIMITED
+    if http_status >= 500 or (http_status < 400 and rejection is not None):
+        return RequestStatus.SERVER_ERROR
+    return RequestStatus.CLIENT_ERROR if http_status >= 400 else RequestStatus.OK

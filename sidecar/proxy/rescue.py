@@ -11,8 +11,10 @@ from sidecar.errors import (
     ClientGoneError,
     ConfigError,
     ConnectError,
+    ConnectTimeoutError,
     DeadlineError,
     ListenError,
+    NoAnswerError,
     NoRouteError,
     ShedError,
     SidecarError,
@@ -54,6 +56,9 @@ RESCUES: dict[type[SidecarError], Rescue] = {
     UpstreamTimeoutError: Rescue(
         504, "upstream_timeout", "The provider did not answer in time.", _SERVER, again=True
     ),
+    ConnectTimeoutError: Rescue(
+        504, "upstream_timeout", "The provider cannot be reached in time.", _SERVER, again=True
+    ),
     DeadlineError: Rescue(
         504,
         "deadline",
@@ -63,6 +68,9 @@ RESCUES: dict[type[SidecarError], Rescue] = {
     ),
     UpstreamProtocolError: Rescue(
         502, "upstream_protocol", "The provider's answer was not valid HTTP.", _SERVER, again=True
+    ),
+    NoAnswerError: Rescue(
+        502, "upstream_protocol", "The provider hung up without an answer.", _SERVER, again=True
     ),
     StreamBrokenError: Rescue(
         502, "upstream_protocol", "The provider's answer broke off.", _SERVER, again=True
@@ -82,6 +90,8 @@ SHED_MESSAGES: dict[ShedReason, str] = {
     ShedReason.DEADLINE: "The request's deadline passed while it waited for a place.",
     ShedReason.BUFFER_FULL: "The sidecar holds as many request bodies as it may.",
     ShedReason.DRAINING: "The sidecar is shutting down.",
+    ShedReason.QUOTA_EXHAUSTED: "The provider's quota is used up.",
+    ShedReason.WEBSOCKETS_FULL: "As many WebSockets are open as the sidecar may hold.",
 }
 
 INTERNAL = RESCUES[SidecarError]
@@ -96,18 +106,19 @@ def rescue_of(error: SidecarError) -> Rescue:
 
 
 def rescue_answer(
-    rescue: Rescue, dialect: Dialect, *, retry_after: float | None = None
+    rescue: Rescue, dialect: Dialect, *, retry_after: float | None = None, final: bool = False
 ) -> tuple[RawHeaders, bytes]:
-    """Header fields and body that an app's SDK understands."""
+    """Header fields and body that an app's SDK understands; `final`: it was tried often enough."""
+    error = OwnError(rescue.http_status, rescue.reason, rescue.message)
     headers = [
         (b"Content-Type", b"application/json"),
+        *dialect.error_headers(error),
         (b"x-sidecar-reason", rescue.reason.encode()),
     ]
-    if not rescue.again:
+    if final or not rescue.again:
         headers.append((b"x-should-retry", b"false"))
     elif retry_after is not None:
         headers.append((b"Retry-After", b"%d" % max(1, math.ceil(retry_after))))
-    error = OwnError(rescue.http_status, rescue.reason, rescue.message)
     return headers, dialect.error_body(error)
 
 

@@ -9,11 +9,12 @@ from aiohttp import StreamReader, web
 from aiohttp.http import RawRequestMessage
 
 from sidecar.dialects import DIALECTS
-from sidecar.errors import BadRequestError
+from sidecar.errors import BadRequestError, ClientGoneError
 from sidecar.proxy.handler import ProxyHandler
 from sidecar.proxy.hang_ups import HangUps
 from sidecar.proxy.rescue import RESCUES, reason_phrase, rescue_answer
 from sidecar.proxy.sink import CLOSE
+from sidecar.upstream.tunnel import End, Line
 
 _HEAD_BYTES = 65_536
 """Longest request line and header field: long tokens in headers are legal, and upstreams decide."""
@@ -100,7 +101,10 @@ class _Connection(web.RequestHandler):
         """aiohttp's one place where it stops reading: a body is full, or too much is pipelined."""
         super()._pause_transport_reading()
         if self.transport is not None and not self.transport.is_closing():
-            self._hang_ups.watch(self._descriptor, self.transport)
+            heir = self.transport.get_protocol()
+            # `close` is what the loop does with an end that it reads.
+            hung_up = heir.hung_up if isinstance(heir, End) else self.transport.close
+            self._hang_ups.watch(self._descriptor, hung_up)
 
     def _resume_transport_reading(self) -> None:
         self._hang_ups.forget(self._descriptor)
@@ -120,6 +124,22 @@ class _Connection(web.RequestHandler):
                     self._newest = body
                 elif hasattr(self, "_newest") and not self._newest.is_eof():
                     self._newest.set_exception(web.RequestPayloadError("malformed"))
+
+    @property
+    def upgrading(self) -> bool:
+        """See `Upgradable`: aiohttp stops at a handshake, and keeps what follows as it is.
+
+        The request at which it stopped is the last one: while another one waits, it is not its turn.
+        """
+        return self._upgraded and not self._messages
+
+    def hand_over(self) -> Line:
+        """See `Upgradable`."""
+        if self.transport is None:
+            raise ClientGoneError("the app closed its connection")
+        early, self._message_tail = self._message_tail, b""
+        self._buffer_paused = False  # the tail was what it was for
+        return Line(self.transport, self, early, full=self.writing_paused)
 
     def handle_error(
         self,

@@ -61,6 +61,10 @@ class ClientSink:
         in the next turn of the loop if not.
         """
         self.started = True
+        if head.status >= 300 and not self._request.content.at_eof():
+            self.keep_alive = (
+                False  # the rest of the upload is not wanted; a 2xx may come beside it
+            )
         lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason)]
         lines += [b"%b: %b" % field for field in headers]
         lines += self._framing(head)
@@ -142,8 +146,6 @@ class ClientSink:
         self, status: int, reason: bytes, headers: RawHeaders, body: bytes
     ) -> AnsweredResponse:
         """Send a whole answer of the sidecar's own; closes if the request was not read."""
-        if not self._request.content.at_eof():
-            self.keep_alive = False
         length = (b"Content-Length", b"%d" % len(body))
         self.start(ResponseHead(status, reason, (), len(body)), [*headers, length])
         if self._request.method != "HEAD":

@@ -8,31 +8,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sidecar.simulator.composition import Times
 from sidecar.simulator.directive import Directive, Fault
 from sidecar.simulator.protocol.ask import Script
+from sidecar.simulator.protocol.framing import Framing
 from sidecar.simulator.protocol.style import Header
 from sidecar.simulator.wire import Sent, Wire
 
-_KEEP_ALIVE = b": keep-alive\n\n"
 _GARBAGE = b"\x16\x03garbage, not HTTP\r\n\r\n"
 _JSON: Header = ("content-type", "application/json")
-_EVENTS: Sequence[Header] = (
-    ("content-type", "text/event-stream; charset=utf-8"),
-    ("cache-control", "no-cache"),
-)
-_MID_STREAM = frozenset({Fault.HANG_MID_STREAM, Fault.RESET_MID_STREAM, Fault.TRUNCATE})
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """When the parts of an answer are due, in seconds."""
-
-    began: float
-    """Loop seconds when service began."""
-    ttft: float
-    """From then to the first token."""
-    total: float
-    """From then to the end; at least `ttft`."""
+_NO_CACHE: Header = ("cache-control", "no-cache")
+MID_STREAM = frozenset({Fault.HANG_MID_STREAM, Fault.RESET_MID_STREAM, Fault.TRUNCATE})
+"""Faults that come after part of the answer."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,17 +34,19 @@ class Delivery:
     directive: Directive
     tick: float
     """Seconds; tokens closer together than this go out together."""
+    framing: Framing
+    """Of a stream."""
     keep_alive: float
     """Seconds between comments before the first token of a stream; 0 = none."""
     _head_out: bool = False
 
     async def queue(self, turn: asyncio.Future[None] | None, *, stream: bool) -> None:
         """Wait for the turn, commenting on it where that is wanted."""
-        if stream and self.keep_alive:
+        if stream and self.keep_alive and self.framing.comment:
             await self.wire.raw(self._stream_head())
             while turn is not None and not turn.done():
                 await asyncio.wait({turn}, timeout=self.keep_alive)
-                await self.wire.chunk(_KEEP_ALIVE)
+                await self.wire.chunk(self.framing.comment)
         if turn is not None:
             await turn
 
@@ -67,35 +56,36 @@ class Delivery:
         fault = self.directive.fault
         if fault is None or fault is Fault.ERROR_IN_STREAM:  # that error is the body already
             return await self.wire.whole(200, (_JSON, *self.headers()), body)
-        if fault in _MID_STREAM:
+        if fault in MID_STREAM:
             head = self.wire.head(200, (_JSON, *self.headers()), len(body))
             await self.wire.raw(head + body[: len(body) // 2])
-        return await self._break(fault)
+        return await break_off(self.wire, fault)
 
-    async def stream(self, times: Times, script: Script, error_event: bytes) -> Sent:
-        """Answer token by token; `error_event` is what an error in the stream says."""
+    async def stream(self, times: Times, script: Script, error: bytes) -> Sent:
+        """Answer token by token; `error` is what an error in the stream says."""
         await self._first_token(times)
         fault = self.directive.fault
-        if fault is not None and fault not in _MID_STREAM and fault is not Fault.ERROR_IN_STREAM:
-            return await self._break(fault)
+        if fault is not None and fault not in MID_STREAM and fault is not Fault.ERROR_IN_STREAM:
+            return await break_off(self.wire, fault)
         await self._tokens(times, script)
         if fault is None:
             return await self.wire.last_chunk(script.closing)
         if fault is Fault.ERROR_IN_STREAM:
-            return await self.wire.last_chunk(error_event)
-        return await self._break(fault)
+            return await self.wire.last_chunk(error)
+        return await break_off(self.wire, fault)
 
     def _stream_head(self) -> bytes:
         if self._head_out:
             return b""
         self._head_out = True
-        return self.wire.head(200, (*_EVENTS, *self.headers()), None)
+        headers = (("content-type", self.framing.content_type), _NO_CACHE, *self.headers())
+        return self.wire.head(200, headers, None)
 
     async def _first_token(self, times: Times) -> None:
         due = times.began + times.ttft
         while self._head_out and due - self.now() > self.keep_alive:
             await asyncio.sleep(self.keep_alive)
-            await self.wire.chunk(_KEEP_ALIVE)
+            await self.wire.chunk(self.framing.comment)
         await self._until(due)
 
     async def _tokens(self, times: Times, script: Script) -> None:
@@ -114,15 +104,21 @@ class Delivery:
             sent = upto
 
     async def _until(self, when: float) -> None:
-        delay = when - self.now()
-        if delay > 0:
-            await asyncio.sleep(delay)
+        await pause(when - self.now())
 
-    async def _break(self, fault: Fault) -> Sent:
-        if fault in (Fault.HANG, Fault.HANG_MID_STREAM):
-            await asyncio.Event().wait()  # ends when the client leaves or the server stops
-        if fault in (Fault.RESET_BEFORE_HEAD, Fault.RESET_MID_STREAM):
-            return self.wire.reset()
-        if fault is Fault.GARBAGE:
-            await self.wire.raw(_GARBAGE)
-        return self.wire.close()
+
+async def pause(delay: float) -> None:
+    """Wait so many seconds; not at all for 0 or less."""
+    if delay > 0:
+        await asyncio.sleep(delay)
+
+
+async def break_off(wire: Wire, fault: Fault) -> Sent:
+    """End an answer, or one that has not begun, the wrong way."""
+    if fault in (Fault.HANG, Fault.HANG_MID_STREAM):
+        await asyncio.Event().wait()  # ends when the client leaves or the server stops
+    if fault in (Fault.RESET_BEFORE_HEAD, Fault.RESET_MID_STREAM):
+        return wire.reset()
+    if fault is Fault.GARBAGE:
+        await wire.raw(_GARBAGE)
+    return wire.close()

@@ -5,17 +5,19 @@
 WHAT is one of
 
 - a status: 400 401 402 403 404 408 409 413 422 429 500 502 503 504 529, in the provider's shape
-- a trouble by name, in OpenAI's words or in Anthropic's; each provider answers in its own:
-  rate_limit_exceeded = rate_limit_error, slow_down = ramp_limit_exceeded, insufficient_quota =
-  enforced_spend_limit_reached, overloaded = overloaded_error (OpenAI 503, Anthropic 529),
-  billing_error, request_too_large, server_error, bad_gateway, gateway_timeout, request_timeout,
+- a trouble by name, in OpenAI's words or in Anthropic's; each provider answers in its own, and with
+  its own status: rate_limit_exceeded = rate_limit_error, slow_down = ramp_limit_exceeded,
+  insufficient_quota = enforced_spend_limit_reached, overloaded = overloaded_error (OpenAI 503,
+  Anthropic 529, Groq 498), billing_error, request_too_large, server_error, bad_gateway,
+  gateway_timeout, request_timeout,
   conflict, invalid_request, unprocessable, unauthorized, forbidden, not_found, method_not_allowed
 - a fault of the connection: see `Fault`
 - `ok`, or nothing at all: only the keys count
 
 and the keys, all optional, are
 
-- `retry-after=SECONDS`   header of an error answer (fractions also as retry-after-ms)
+- `retry-after=SECONDS`   hint of an error answer, where the provider gives hints: in a header, in
+                          the body (Gemini), or nowhere
 - `should-retry=BOOL`     header x-should-retry of an error answer
 - `after=EVENTS`          tokens of a stream before its fault (3); whole answers break in the middle
 - `tokens=COUNT`          length of the answer (still cut by max_tokens)
@@ -23,7 +25,8 @@ and the keys, all optional, are
 - `trouble=NAME`          what `error-in-stream` tells (overloaded)
 
 Errors by status or name are answered at once, and take no capacity; everything else is admitted
-first, like any other request.
+first, like any other request. A WebSocket's directive is in its handshake: an error or a fault that
+needs no answer refuses it, the rest happens to each answer in it.
 """
 
 from collections.abc import Callable, Mapping

@@ -11,13 +11,17 @@ import orjson
 from aiohttp import web
 
 from sidecar.simulator import directive as directives
-from sidecar.simulator.delivery import Delivery, Times
+from sidecar.simulator.composition import answer, compose
+from sidecar.simulator.conversation import LARGEST_MESSAGE, Conversation
+from sidecar.simulator.delivery import MID_STREAM, Delivery, break_off
 from sidecar.simulator.directive import NOTHING, Directive, Fault
 from sidecar.simulator.protocol import anthropic, openai, routes, style
-from sidecar.simulator.protocol.ask import Answer, Ask, parse
+from sidecar.simulator.protocol.ask import Ask, parse
+from sidecar.simulator.protocol.realtime import Channel, Realtime, Responses
 from sidecar.simulator.protocol.refusal import RefusedError, Trouble
-from sidecar.simulator.protocol.routes import Surface, Target
-from sidecar.simulator.protocol.text import words
+from sidecar.simulator.protocol.routes import Target
+from sidecar.simulator.protocol.style import Told
+from sidecar.simulator.protocol.surface import Surface
 from sidecar.simulator.reception import Ending, NoPlaceError, Reception, Stay
 from sidecar.simulator.respond import Call, Responder
 from sidecar.simulator.scenario import Scenario
@@ -47,19 +51,60 @@ class Exchange:
         self._state = state
         self._now = now
         self._respond = Responder(scenario, stamps, now)
+        self.websockets = 0
+        """Open now."""
 
-    async def handle(self, request: web.BaseRequest) -> Sent:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, whatever it is."""
-        path = routes.strip_prefix(request.path)
-        target = routes.find(path)
-        speaker = target.surface.style if target else routes.style_of(path, request.headers)
-        call = Call(Wire(request), speaker, f"req_{self._stamps.new_id(0)}", self._now())
+        target = routes.find(request.rel_url.raw_path, request.headers)
+        call = Call(Wire(request), target.style, f"req_{self._stamps.new_id(0)}", self._now())
         try:
-            if target is None:
-                return await self._get(request, call, path)
-            return await self._post(request, call, target)
+            if _upgrades(request):
+                return await self._converse(request, call, target.path)
+            surface = _surface(request, target)
+            if surface is None:
+                return await self._get(request, call, target.path)
+            return await self._post(request, call, surface, target.model)
         except RefusedError as error:
             return await self._respond.misread(call, error)
+
+    async def _converse(
+        self, request: web.BaseRequest, call: Call, path: str
+    ) -> web.StreamResponse:
+        """Open a WebSocket, or refuse to, or break off before it is open."""
+        channel = self._channel(path, request.query.get("model"))
+        directive = _directive(request)
+        if directive.trouble is not None:
+            return await self._respond.inject(call, directive.trouble, directive)
+        fault = directive.fault
+        if fault is not None and fault not in MID_STREAM and fault is not Fault.ERROR_IN_STREAM:
+            return await break_off(call.wire, fault)
+        socket = web.WebSocketResponse(max_msg_size=LARGEST_MESSAGE)
+        socket.headers.extend(self._respond.headers(call))
+        await socket.prepare(request)
+        self.websockets += 1
+        try:
+            await Conversation(
+                socket=socket,
+                wire=call.wire,
+                channel=channel,
+                directive=directive,
+                reception=self._reception,
+                stamps=self._stamps,
+                now=self._now,
+            ).run()
+        finally:
+            self.websockets -= 1
+        return socket
+
+    def _channel(self, path: str, model: str | None) -> Channel:
+        if path.endswith("/v1/responses"):
+            return Responses()
+        if not path.endswith("/v1/realtime"):
+            raise RefusedError(Trouble.NOT_FOUND, f"Invalid URL (WebSocket {path})")
+        if not model:
+            raise RefusedError(Trouble.BAD_REQUEST, "you must provide a model", param="model")
+        return Realtime(model, self._stamps.new_id(0))
 
     async def _get(self, request: web.BaseRequest, call: Call, path: str) -> Sent:
         directive = _directive(request)
@@ -73,22 +118,23 @@ class Exchange:
             return orjson.dumps(self._state())
         names = [*self._scenario.listed, *self._scenario.models]
         anthropic_asked = call.style is style.ANTHROPIC
-        if method == "GET" and path == _MODELS:
+        _, asked, name = path.partition(_MODELS)
+        if method == "GET" and asked and not name:
             return (anthropic.models if anthropic_asked else openai.models)(names)
-        name = path.removeprefix(f"{_MODELS}/")
-        if method == "GET" and name in names:
-            return (anthropic.model if anthropic_asked else openai.model)(name)
+        if method == "GET" and name[1:] in names:
+            return (anthropic.model if anthropic_asked else openai.model)(name[1:])
         raise RefusedError(Trouble.NOT_FOUND, f"Invalid URL ({method} {path})")
 
-    async def _post(self, request: web.BaseRequest, call: Call, target: Target) -> Sent:
+    async def _post(
+        self, request: web.BaseRequest, call: Call, surface: Surface, model: str | None
+    ) -> Sent:
         if request.method != "POST":
             raise RefusedError(Trouble.WRONG_METHOD, f"Not allowed here: {request.method}")
-        surface = target.surface
         directive = _directive(request)
         if "expect" in request.headers:
             await call.wire.raw(_CONTINUE)
-        ask = surface.read(parse(await request.content.read()), target.model)
-        if self._scenario.deterministic:
+        ask = surface.read(parse(await request.content.read()), model)
+        if self._stamps.seed(ask.prompt.seed) is not None:
             call.request_id = f"req_{self._stamps.new_id(ask.prompt.seed)}"
         call.reception = reception = self._reception(ask.model)
         if directive is NOTHING:
@@ -96,7 +142,7 @@ class Exchange:
         if directive.trouble is not None:
             return await self._respond.inject(call, directive.trouble, directive)
         if not surface.counted:
-            return await self._respond.answer(call, surface.whole(ask, self._answer(ask, 0, 0)))
+            return await self._respond.answer(call, surface.whole(ask, answer(ask, self._stamps)))
         return await self._admit(call, reception, surface, ask, directive)
 
     def _chance(self, reception: Reception) -> Directive:
@@ -113,9 +159,8 @@ class Exchange:
         ask: Ask,
         directive: Directive,
     ) -> Sent:
-        seed = ask.prompt.seed if self._scenario.deterministic else None
         try:
-            stay = reception.arrive(ask, seed=seed)
+            stay = reception.arrive(ask, seed=self._stamps.seed(ask.prompt.seed))
         except NoPlaceError as error:
             return await self._respond.reject(call, reception, error.rejected)
         ending = Ending.CANCELLED
@@ -135,29 +180,30 @@ class Exchange:
             headers=lambda: self._respond.headers(call),
             directive=directive,
             tick=self._scenario.tick,
+            framing=surface.framing,
             keep_alive=self._scenario.keep_alive,
         )
         script = surface.stream if ask.stream else None
         await delivery.queue(stay.turn, stream=script is not None)
-        wanted = stay.service.output_tokens if directive.tokens is None else directive.tokens
-        count = wanted if ask.max_tokens is None else min(wanted, ask.max_tokens)
-        answer = self._answer(ask, count, wanted)
-        times = _times(stay, count, directive)
-        refusal = call.style.refusals[directive.in_stream]
+        answer, times = compose(ask, stay, directive, self._stamps)
+        refusal, told = call.style.refusals[directive.in_stream], Told(call.request_id)
         if script is not None:
-            error_event = call.style.error_event(refusal, call.request_id)
-            return await delivery.stream(times, script(ask, answer), error_event)
+            error = surface.framing.error(call.style, refusal, told)
+            return await delivery.stream(times, script(ask, answer), error)
         if directive.fault is Fault.ERROR_IN_STREAM:
-            return await delivery.whole(times, call.style.error_body(refusal, call.request_id))
+            return await delivery.whole(times, call.style.error_body(refusal, told))
         return await delivery.whole(times, surface.whole(ask, answer))
 
-    def _answer(self, ask: Ask, count: int, wanted: int) -> Answer:
-        return Answer(
-            id=self._stamps.new_id(ask.prompt.seed),
-            created=int(self._stamps.wall().timestamp()),
-            words=words(ask.prompt.seed, count),
-            cut=count < wanted,
-        )
+
+def _surface(request: web.BaseRequest, target: Target) -> Surface | None:
+    surface = target.surface
+    if surface is None or surface.without_sse is None or request.query.get("alt") == "sse":
+        return surface
+    return surface.without_sse
+
+
+def _upgrades(request: web.BaseRequest) -> bool:
+    return request.headers.get("upgrade", "").lower() == "websocket"
 
 
 def _directive(request: web.BaseRequest) -> Directive:
@@ -168,12 +214,3 @@ def _directive(request: web.BaseRequest) -> Directive:
         return directives.parse(text)
     except ValueError as exc:
         raise RefusedError(Trouble.BAD_REQUEST, f"{directives.HEADER}: {exc}") from exc
-
-
-def _times(stay: Stay, count: int, directive: Directive) -> Times:
-    """When the answer is due: its length changes the time after the first token in proportion."""
-    service = stay.service
-    ttft = service.ttft if directive.ttft is None else directive.ttft
-    answer = (service.total - service.ttft) * count / service.output_tokens
-    total = ttft + answer if directive.total is None else directive.total
-    return Times(stay.began, ttft, max(ttft, total))

@@ -65,6 +65,7 @@ class Reception:
         self._rejected: Counter[int] = Counter()
         self._injected: Counter[int] = Counter()
         self._accepted = 0
+        self._accepted_tokens = 0.0
         self._peak = 0
         self._busy = 0.0
         self._counted_at = loop.time()
@@ -79,13 +80,12 @@ class Reception:
         With a `seed` the times depend on nothing else.
         """
         times = self._times if seed is None else ServiceTimes(self._plan.service, Random(seed))
-        stay, now = Stay(times), self._count_time()
-        admission = self._capacity.arrive(
-            stay, now, llm_tokens=self._estimate(ask), draw=self._dice.random()
-        )
+        stay, now, tokens = Stay(times), self._count_time(), self._estimate(ask)
+        admission = self._capacity.arrive(stay, now, llm_tokens=tokens, draw=self._dice.random())
         if isinstance(admission, Rejected):
             raise NoPlaceError(admission)
         self._accepted += 1
+        self._accepted_tokens += tokens
         if isinstance(admission, Queued):
             stay.turn = self._loop.create_future()
             self._set_alarm(now)
@@ -130,6 +130,7 @@ class Reception:
             "capacity": self._capacity.slots(now),
             "busy_seconds": self._busy,
             "accepted": self._accepted,
+            "accepted_llm_tokens": self._accepted_tokens,
             **{ending.value: self._endings[ending] for ending in Ending},
             "rejected": {str(status): times for status, times in self._rejected.items()},
             "injected": {str(status): times for status, times in self._injected.items()},

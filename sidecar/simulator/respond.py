@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 
 from sidecar.outcomes import RejectionKind
 from sidecar.simulator.directive import Directive
@@ -15,7 +14,7 @@ from sidecar.simulator.protocol.refusal import (
     RefusedError,
     Trouble,
 )
-from sidecar.simulator.protocol.style import ANTHROPIC, Header, Style
+from sidecar.simulator.protocol.style import Header, Style, Told
 from sidecar.simulator.reception import Reception
 from sidecar.simulator.scenario import Scenario
 from sidecar.simulator.stamps import Stamps
@@ -72,9 +71,7 @@ class Responder:
     async def misread(self, call: Call, error: RefusedError) -> Sent:
         """Answer a request that makes no sense."""
         refusal = call.style.refusals[error.trouble]
-        return await self._refuse(
-            call, replace(refusal, message=error.message, param=error.param), ()
-        )
+        return await self._refuse(call, replace(refusal, message=error.message, param=error.param))
 
     async def inject(self, call: Call, trouble: Trouble, directive: Directive) -> Sent:
         """Answer with the trouble that was asked for."""
@@ -83,38 +80,37 @@ class Responder:
             refusal = replace(refusal, status=directive.status)
         if call.reception is not None:
             call.reception.inject(refusal.status)
-        extra = retry_headers(directive.retry_after, call.style)
+        extra: list[Header] = []
         if directive.should_retry is not None:
             extra.append(("x-should-retry", str(directive.should_retry).lower()))
-        return await self._refuse(call, refusal, extra)
+        return await self._refuse(call, refusal, directive.retry_after, extra)
 
     async def reject(self, call: Call, reception: Reception, rejected: Rejected) -> Sent:
         """Answer that there is no place."""
-        refusal = _rejection(call.style, rejected)
+        refusal = rejection(call.style, rejected)
         reception.reject(refusal.status)
         if self._scenario.rejection_delay:
             await asyncio.sleep(self._scenario.rejection_delay)
-        return await self._refuse(call, refusal, retry_headers(rejected.retry_after, call.style))
+        return await self._refuse(call, refusal, rejected.retry_after)
 
-    async def _refuse(self, call: Call, refusal: Refusal, extra: Sequence[Header]) -> Sent:
-        body = call.style.error_body(refusal, call.request_id)
-        return await call.wire.whole(refusal.status, (_JSON, *self.headers(call), *extra), body)
+    async def _refuse(
+        self,
+        call: Call,
+        refusal: Refusal,
+        retry_after: float | None = None,
+        extra: Sequence[Header] = (),
+    ) -> Sent:
+        style = call.style
+        hint = () if retry_after is None else style.hint(retry_after)
+        headers = (_JSON, *self.headers(call), *style.error_headers(refusal), *hint, *extra)
+        body = style.error_body(refusal, Told(call.request_id, retry_after))
+        return await call.wire.whole(refusal.status, headers, body)
 
 
-def _rejection(style: Style, rejected: Rejected) -> Refusal:
+def rejection(style: Style, rejected: Rejected) -> Refusal:
+    """What a full house is called by this provider."""
     trouble = _TROUBLES.get(rejected.kind) or BY_STATUS.get(rejected.status, Trouble.SERVER_ERROR)
     refusal = style.refusals[trouble]
     if rejected.status == OPENAI_REFUSALS[trouble].status:
         return refusal  # Anthropic has a status of its own for some troubles
     return replace(refusal, status=rejected.status)
-
-
-def retry_headers(seconds: float | None, style: Style) -> list[Header]:
-    """The hint when to come back, to the millisecond, rounded up; none for None."""
-    if seconds is None:
-        return []
-    millis = ceil(seconds * 1000)
-    text = str(millis // 1000) if millis % 1000 == 0 else f"{millis / 1000:.3f}"
-    if style is ANTHROPIC:
-        return [("retry-after", text)]
-    return [("retry-after", text), ("retry-after-ms", str(millis))]

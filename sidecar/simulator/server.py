@@ -1,13 +1,15 @@
-"""A simulated provider as a real HTTP server: OpenAI's and Anthropic's APIs with hidden limits.
+"""A simulated provider as a real HTTP server: the providers' APIs with hidden limits.
 
     provider = SimulatedProvider(load("slots"))
     port = await provider.start()
     ...
     await provider.stop()
 
-One server speaks both APIs, told apart by the path. What it hides comes from a scenario
-(`scenario`), what goes wrong on demand from the header `x-simulate` (`directive`), and the truth
-about capacity stands at `GET /_simulator/state`.
+One server speaks all the APIs: `/<provider>/…` is that provider's, and without such a prefix the
+path tells which one is meant (`protocol.routes`), OpenAI's or Anthropic's where several have it. On
+`/v1/realtime?model=…` and `/v1/responses` it also accepts WebSockets (`conversation`). What it hides
+comes from a scenario (`scenario`), what goes wrong on demand from the header `x-simulate`
+(`directive`), and the truth about capacity stands at `GET /_simulator/state`.
 """
 
 import asyncio
@@ -42,6 +44,7 @@ class SimulatedProvider:
         self._clock = clock
         self._receptions: dict[str, Reception] = {}
         self._origin = 0.0
+        self._exchange: Exchange | None = None
         self._web: web.Server | None = None
         self._sockets: asyncio.Server | None = None
 
@@ -55,7 +58,7 @@ class SimulatedProvider:
         self._origin = loop.time()
         dice = Random(self._scenario.seed)
         stamps = Stamps(clock, dice, deterministic=self._scenario.deterministic)
-        exchange = Exchange(
+        self._exchange = Exchange(
             self._scenario,
             stamps,
             reception=self._reception,
@@ -63,7 +66,7 @@ class SimulatedProvider:
             now=loop.time,
         )
         self._web = web.Server(
-            exchange.handle,
+            self._exchange.handle,
             handler_cancellation=True,
             access_log=None,
             keepalive_timeout=_IDLE_CONNECTION,
@@ -89,6 +92,7 @@ class SimulatedProvider:
             "scenario": self._scenario.name,
             "seconds": round(loop.time() - self._origin, 3),
             "connections": len(self._web.connections) if self._web else 0,
+            "websockets": self._exchange.websockets if self._exchange else 0,
             "models": {name: reception.state() for name, reception in self._receptions.items()},
         }
 

@@ -29,6 +29,10 @@ class Stamps:
         bits = random.Random(seed).getrandbits(_ID_BITS) if self._deterministic else self._fresh()
         return f"{bits:024x}"
 
+    def seed(self, seed: int) -> int | None:
+        """The seed itself where everything depends on the request alone; else None."""
+        return seed if self._deterministic else None
+
     def _fresh(self) -> int:
         return self._dice.getrandbits(_ID_BITS)
 

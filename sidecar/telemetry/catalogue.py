@@ -60,6 +60,17 @@ P95 = Metric("ai_api_p95_latency_seconds", "gauge", "95th percentile of recent f
 BASELINE = Metric(
     "ai_api_baseline_latency_seconds", "gauge", "The first-byte time that latency is held against."
 )
+LEARNED_RATE = Metric(
+    "ai_api_learned_rate",
+    "gauge",
+    "Attempts per second that the provider was found to bear; absent while its rate is no limit.",
+)
+REMAINING = Metric(
+    "ai_api_provider_remaining",
+    "gauge",
+    "What the provider's rate-limit headers say is left; absent where they say nothing.",
+    (*SERIES, "unit"),
+)
 LIMIT_CHANGES = Metric(
     "ai_api_limit_changes_total", "counter", "Moves of the limit.",
     (*SERIES, "direction", "reason"),
@@ -69,6 +80,16 @@ REJECTIONS = Metric(
     "ai_api_rejections_total", "counter", "Push-back of the provider, by kind.", (*SERIES, "kind")
 )
 ATTEMPTS = Metric("ai_api_attempts_total", "counter", "Exchanges with the provider.")
+WAITS = Metric(
+    "ai_api_waits_total", "counter",
+    "Requests and retries that had to wait in line, by what the first in line waited for.",
+    (*SERIES, "reason"),
+)  # fmt: skip
+RETRIES = Metric(
+    "ai_api_retries_total", "counter",
+    "Attempts after a failed one of the same request, by what had failed.",
+    (*SERIES, "reason"),
+)  # fmt: skip
 CLIENT_RETRIES = Metric(
     "ai_api_client_retries_total", "counter", "Requests that say they are an SDK's retry."
 )
@@ -78,10 +99,14 @@ SHED = Metric(
     "Requests refused at the sidecar's own door.",
     (*SERIES, "reason"),
 )
+WEBSOCKETS_OPEN = Metric(
+    "ai_api_websockets_open", "gauge", "WebSockets that are open; no concurrency limit counts them."
+)
+WEBSOCKETS = Metric("ai_api_websockets_opened_total", "counter", "WebSockets that were opened.")
 BUILD = Metric("ai_api_build_info", "gauge", "1, with the version as label.", ("version",))
 
 METRICS: tuple[Metric, ...] = (
     REQUESTS, LATENCY, FIRST_BYTE, QUEUE_WAIT, OVERHEAD, ACTIVE, LIMIT, QUEUE_DEPTH, DEMAND,
-    UPSTREAM_LIMITED, P95, BASELINE, LIMIT_CHANGES, RATE_LIMIT_HITS, REJECTIONS, ATTEMPTS,
-    CLIENT_RETRIES, SHED, BUILD,
+    UPSTREAM_LIMITED, P95, BASELINE, LEARNED_RATE, REMAINING, LIMIT_CHANGES, RATE_LIMIT_HITS, REJECTIONS, ATTEMPTS,
+    RETRIES, CLIENT_RETRIES, WAITS, SHED, WEBSOCKETS_OPEN, WEBSOCKETS, BUILD,
 )  # fmt: skip

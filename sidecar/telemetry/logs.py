@@ -12,7 +12,16 @@ from typing import Any, BinaryIO, Literal, Protocol
 import orjson
 import structlog
 
-from sidecar.events import AttemptFinished, BugFound, Event, LimitChanged, RequestFinished
+from sidecar.events import (
+    AttemptFinished,
+    BugFound,
+    Event,
+    LimitChanged,
+    QuotaExhausted,
+    RequestFinished,
+    RequestQueued,
+    RetryStarted,
+)
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -88,9 +97,20 @@ class LogObserver:
                     after=event.after,
                     reason=event.reason,
                 )
+            case QuotaExhausted():
+                self._log.warning(
+                    "quota_exhausted",
+                    upstream=event.upstream,
+                    model=event.model,
+                    seconds=_rounded(event.seconds),
+                )
+            case RetryStarted():
+                self._log.debug(
+                    "retry", upstream=event.upstream, model=event.model, reason=event.reason
+                )
             case BugFound():
                 self._log.error("bug", **bug_fields(event.error))
-            case AttemptFinished():
+            case AttemptFinished() | RequestQueued():
                 pass  # its request's line tells as much
 
 

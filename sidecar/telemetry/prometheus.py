@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from sidecar.telemetry import catalogue as c
 from sidecar.telemetry.histogram import Histogram
 from sidecar.telemetry.series import Series, SeriesObserver
-from sidecar.telemetry.views import LimiterView
+from sidecar.telemetry.views import LimiterView, WebSocketView
 from sidecar.version import __version__
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
@@ -25,9 +25,15 @@ Rows = Iterable[tuple[tuple[str, ...], float]]
 class MetricsCollector(Collector):
     """Turns counts into metric families; nothing here runs while requests are served."""
 
-    def __init__(self, counts: SeriesObserver, views: Callable[[], Iterable[LimiterView]]) -> None:
+    def __init__(
+        self,
+        counts: SeriesObserver,
+        views: Callable[[], Iterable[LimiterView]],
+        websockets: Callable[[], Iterable[WebSocketView]],
+    ) -> None:
         self._counts = counts
         self._views = views
+        self._websockets = websockets
 
     def collect(self) -> Iterator[Family]:
         """All families of the catalogue."""
@@ -36,6 +42,7 @@ class MetricsCollector(Collector):
         yield from _histograms(items)
         yield _histogram(c.OVERHEAD, [((), self._counts.overhead)])
         yield from _gauges(list(self._views()))
+        yield from _websockets(list(self._websockets()))
         yield _gauge(c.BUILD, [((__version__,), 1.0)])
 
 
@@ -51,6 +58,8 @@ def _counters(items: _Items) -> Iterator[Family]:
     split: tuple[tuple[c.Metric, Callable[[Series], Mapping[Any, int]]], ...] = (
         (c.REQUESTS, lambda s: s.requests),
         (c.REJECTIONS, lambda s: s.rejections),
+        (c.RETRIES, lambda s: s.retries),
+        (c.WAITS, lambda s: s.waits),
         (c.SHED, lambda s: s.shed),
         (c.LIMIT_CHANGES, lambda s: s.limit_changes),
     )
@@ -93,10 +102,25 @@ def _gauges(views: list[LimiterView]) -> Iterator[Family]:
         (c.UPSTREAM_LIMITED, lambda v: v.upstream_limited),
         (c.P95, lambda v: v.p95),
         (c.BASELINE, lambda v: v.baseline),
+        (c.LEARNED_RATE, lambda v: v.learned_rate),
     )
     for metric, read in readings:
         values = (((view.upstream, view.model), read(view)) for view in views)
         yield _gauge(metric, [(key, float(value)) for key, value in values if value is not None])
+    yield _gauge(
+        c.REMAINING,
+        [
+            ((view.upstream, view.model, unit.value), left)
+            for view in views
+            for unit, left in view.remaining.items()
+        ],
+    )
+
+
+def _websockets(views: list[WebSocketView]) -> Iterator[Family]:
+    keyed = [((view.upstream, view.model), view) for view in views]
+    yield _gauge(c.WEBSOCKETS_OPEN, [(key, view.open) for key, view in keyed])
+    yield _counter(c.WEBSOCKETS, [(key, view.opened) for key, view in keyed])
 
 
 def _counter(metric: c.Metric, rows: Rows) -> Family:

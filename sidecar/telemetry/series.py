@@ -11,10 +11,16 @@ from sidecar.events import (
     BugFound,
     Event,
     LimitChanged,
+    QuotaExhausted,
     RequestFinished,
+    RequestQueued,
+    RetryStarted,
 )
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus
+from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
 from sidecar.telemetry.histogram import OWN_SECONDS, Histogram
+
+_SWITCHED = 101
+"""An open WebSocket: how long it lasted is not how long anybody waited."""
 
 RECENT_CHANGES = 200
 """Limit changes kept for `/stats`, over all limits."""
@@ -33,12 +39,15 @@ class Series:
 
     __slots__ = (
         "attempts", "client_retries", "first_byte", "latency", "limit_changes", "queue_wait",
-        "rate_limit_hits", "rejections", "requests", "shed",
+        "rate_limit_hits", "rejections", "requests", "retries", "shed",
+        "waits",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.requests: Counter[RequestStatus] = Counter()
         self.rejections: Counter[RejectionKind] = Counter()
+        self.retries: Counter[RejectionKind] = Counter()
+        self.waits: Counter[WaitReason] = Counter()
         self.shed: Counter[str] = Counter()
         self.limit_changes: Counter[tuple[str, LimitReason]] = Counter()
         self.latency: defaultdict[Endpoint, Histogram] = defaultdict(Histogram)
@@ -65,15 +74,22 @@ class SeriesObserver:
                 self._request(event)
             case AttemptFinished():
                 self._attempt(event)
+            case RequestQueued():
+                self.series[event.upstream, event.model].waits[event.reason] += 1
+            case RetryStarted():
+                self.series[event.upstream, event.model].retries[event.reason] += 1
             case LimitChanged():
                 self._change(event)
+            case QuotaExhausted():
+                pass  # its rejection is counted
             case BugFound():
                 pass  # its request is counted as a server error; the log has the rest
 
     def _request(self, event: RequestFinished) -> None:
         series = self.series[event.upstream, event.model]
         series.requests[event.status] += 1
-        series.latency[event.endpoint].observe(event.duration)
+        if event.http_status != _SWITCHED:
+            series.latency[event.endpoint].observe(event.duration)
         if event.queue_wait is not None:
             series.queue_wait.observe(event.queue_wait)
         if event.overhead is not None:

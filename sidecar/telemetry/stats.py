@@ -1,11 +1,13 @@
 """The JSON of `/stats`: the same counts as the metrics, for people and scripts without Prometheus."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from sidecar.control.allowance import Unit
 from sidecar.outcomes import RequestStatus
 from sidecar.telemetry.series import RecentChange, Series, SeriesObserver
-from sidecar.telemetry.views import LimiterView
+from sidecar.telemetry.views import LimiterView, WebSocketView
 from sidecar.version import __version__
 
 
@@ -16,10 +18,12 @@ class Stats:
         self,
         counts: SeriesObserver,
         views: Callable[[], Iterable[LimiterView]],
+        websockets: Callable[[], Iterable[WebSocketView]],
         now: Callable[[], float],
     ) -> None:
         self._counts = counts
         self._views = views
+        self._websockets = websockets
         self._now = now
         self._started = now()
 
@@ -33,6 +37,7 @@ class Stats:
             "uptime_seconds": round(self._now() - self._started, 3),
             "totals": _totals(limits),
             "limits": limits,
+            "websockets": [asdict(view) for view in self._websockets()],
             "recent_limit_changes": [_change(recent) for recent in self._counts.recent_changes],
         }
 
@@ -54,6 +59,12 @@ def _limit(key: tuple[str, str], series: Series | None, view: LimiterView | None
         "p95_latency_seconds": view.p95 if view else None,
         "baseline_latency_seconds": view.baseline if view else None,
         "upstream_limited": view.upstream_limited if view else False,
+        "wait_reason": view.wait_reason if view else None,
+        "learned_rate_per_second": view.learned_rate if view else None,
+        "provider_remaining": _by_name_of(view.remaining) if view else {},
+        "attempts": series.attempts,
+        "retries_by_reason": _by_name(series.retries),
+        "waits_by_reason": _by_name(series.waits),
         "requests_by_status": _by_name(series.requests),
         "rejections_by_kind": _by_name(series.rejections),
         "shed_by_reason": _by_name(series.shed),
@@ -62,6 +73,10 @@ def _limit(key: tuple[str, str], series: Series | None, view: LimiterView | None
 
 def _by_name(counts: Mapping[Any, int]) -> dict[str, int]:
     return {str(name): count for name, count in counts.items()}
+
+
+def _by_name_of(remaining: Mapping[Unit, float]) -> dict[str, float]:
+    return {unit.value: left for unit, left in remaining.items()}
 
 
 def _totals(limits: list[dict[str, Any]]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """What a limiter's state says at one moment, for gauges and statistics."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from sidecar.admission.limiter import Limiter
+from sidecar.control.allowance import Unit
 from sidecar.control.demand import Demand
+from sidecar.outcomes import WaitReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,12 @@ class LimiterView:
     """Seconds."""
     baseline: float | None
     """Seconds."""
+    learned_rate: float | None = None
+    """Starts per second that the provider was found to bear; None while that is not the limit."""
+    remaining: Mapping[Unit, float] = field(default_factory=dict)
+    """What the provider's headers say is left, as far as they say it."""
+    wait_reason: WaitReason | None = None
+    """What the head of the queue waits for; None when nobody waits."""
 
 
 def limiter_views(limiters: Iterable[Limiter], *, maximum: int, now: float) -> list[LimiterView]:
@@ -30,7 +38,7 @@ def limiter_views(limiters: Iterable[Limiter], *, maximum: int, now: float) -> l
 
 
 def _view(limiter: Limiter, maximum: int, now: float) -> LimiterView:
-    law = limiter.law
+    law, wait_reason = limiter.law, limiter.wait_reason
     demand = Demand(
         in_flight=limiter.in_flight,
         waiting=limiter.waiting,
@@ -39,6 +47,8 @@ def _view(limiter: Limiter, maximum: int, now: float) -> LimiterView:
         ceiling=law.ceiling,
         last_push_back_at=law.last_push_back_at,
         now=now,
+        pace=law.pace,
+        exhausted=wait_reason is WaitReason.PROVIDER_HEADERS,
     )
     return LimiterView(
         upstream=limiter.key.upstream,
@@ -50,4 +60,27 @@ def _view(limiter: Limiter, maximum: int, now: float) -> LimiterView:
         upstream_limited=demand.upstream_limited,
         p95=law.p95,
         baseline=law.baseline,
+        learned_rate=law.pace,
+        remaining={
+            unit: left for unit in Unit if (left := limiter.rates.remaining(unit, now)) is not None
+        },
+        wait_reason=wait_reason,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketView:
+    """The WebSockets of one upstream and model, now."""
+
+    upstream: str
+    model: str
+    open: int
+    opened: int
+    """Since the start."""
+
+
+def websocket_views(
+    open_now: Mapping[tuple[str, str], int], opened: Mapping[tuple[str, str], int]
+) -> list[WebSocketView]:
+    """By upstream and model, as far as there ever was one."""
+    return [WebSocketView(*key, open_now[key], count) for key, count in opened.items()]

@@ -14,6 +14,8 @@ time limit; Go repeats a POST only if nothing could be written. A streamed body 
 **Answers before the end of an upload.** A final status of 300 or more means that the provider wants
 no more of the body: the upload stops. A 2xx leaves it running beside the relay. In both cases the
 connection is used again only if the whole body had gone out.
+
+**A 101** is the end of HTTP on its connection: `join` makes it one end of a tunnel.
 """
 
 import asyncio
@@ -27,7 +29,7 @@ from sidecar.upstream.connector import Connector
 from sidecar.upstream.delivery import Delivery
 from sidecar.upstream.pool import Pool, Shelf
 from sidecar.upstream.request_head import encode_head
-from sidecar.upstream.response_reader import ResponseReader
+from sidecar.upstream.response_reader import SWITCHED, ResponseReader
 from sidecar.upstream.transport import (
     BodySink,
     RawHeaders,
@@ -35,6 +37,7 @@ from sidecar.upstream.transport import (
     UpstreamRequest,
     UpstreamResponse,
 )
+from sidecar.upstream.tunnel import Line, Tunnel
 from sidecar.upstream.upload import Upload
 
 __all__ = ["RawTransport", "UpstreamConfig"]
@@ -133,6 +136,12 @@ class _Exchange:
         if self._upload is None:
             self._settle(self._connection)
 
+    async def join(self, app: Line) -> None:
+        """See `UpstreamResponse.join`."""
+        if self._connection is None or self.head.status != SWITCHED:
+            raise RuntimeError("join outside of the exchange, or without a 101")
+        await Tunnel(app, self._connection.release(), loop=asyncio.get_running_loop()).run()
+
     # The context
 
     async def __aenter__(self) -> UpstreamResponse:
@@ -168,7 +177,9 @@ class _Exchange:
         """Send the request and wait for the response's head."""
         self._connection = connection
         reader = ResponseReader(
-            for_head=self._request.method == "HEAD", max_head_bytes=self._config.max_head_bytes
+            for_head=self._request.method == "HEAD",
+            max_head_bytes=self._config.max_head_bytes,
+            websocket=self._request.websocket,
         )
         self._delivery = connection.begin(reader)
         try:

@@ -30,6 +30,7 @@ from sidecar.upstream.keepalive import keep_alive
 from sidecar.upstream.response_reader import ResponseReader
 from sidecar.upstream.silence import SilenceTimer
 from sidecar.upstream.transport import Origin
+from sidecar.upstream.tunnel import Line
 
 
 class ConnectionOwner(Protocol):
@@ -123,6 +124,21 @@ class Connection(asyncio.Protocol):
         """Wait while the provider takes no more bytes. Returns at once when it is closed."""
         while self._writable is not None and not self.closed:
             await self._writable
+
+    def release(self) -> Line:
+        """Behind a 101: give the connection to a tunnel. The exchange goes on until `finish`.
+
+        The provider owes us no byte any more: a WebSocket may be silent for as long as it likes.
+        """
+        self._silence.stop()
+        delivery = self._delivery
+        return Line(
+            self._transport,
+            self,
+            early=b"".join(delivery.reader.take()) if delivery else b"",
+            full=self._writable is not None,
+            lost=self.closed,
+        )
 
     def finish(self) -> bool:
         """The exchange is over. Returns whether there may be another one; if not, it is closed."""

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 
-from sidecar.errors import ConnectError, UpstreamTimeoutError
+from sidecar.errors import ConnectError, ConnectTimeoutError
 from sidecar.upstream.config import UpstreamConfig
 from sidecar.upstream.connection import Connection, ConnectionOwner
 from sidecar.upstream.tls import client_context
@@ -31,7 +31,7 @@ class Connector:
     async def open(self, origin: Origin) -> Connection:
         """A connected connection, TLS included.
 
-        Raises ConnectError, or UpstreamTimeoutError after the connect timeout; the message names
+        Raises ConnectError, or ConnectTimeoutError after the connect timeout; the message names
         host, port and the kind of failure.
         """
         where = f"{origin.host}:{origin.port}"
@@ -41,7 +41,7 @@ class Connector:
             async with asyncio.timeout(timeout):
                 return await self._connect(origin, tls)
         except TimeoutError as exc:
-            raise UpstreamTimeoutError(f"connecting to {where} took over {timeout:g} s") from exc
+            raise ConnectTimeoutError(f"connecting to {where} took over {timeout:g} s") from exc
         except (OSError, UnicodeError) as exc:
             raise ConnectError(f"cannot connect to {where}: {_kind(exc)}") from exc
 

@@ -2,6 +2,9 @@
 
 Only hop-by-hop fields go (RFC 9110, section 7.6.1): those that every proxy must remove, and those
 that `Connection` names. Everything else passes byte for byte, in order, duplicates included.
+
+An upgrade is hop-by-hop too. The only one that is asked for and granted anew on the next hop is that
+to WebSocket; any other (`h2c`, …) ends here, and so its connection goes on being read as HTTP/1.1.
 """
 
 from collections.abc import Callable
@@ -26,6 +29,16 @@ _HOP_BY_HOP = frozenset(
 
 _REMADE = frozenset((b"host", b"content-length", b"expect"))
 """Request fields that the transport writes anew, or that the proxy has already answered."""
+
+
+TO_WEBSOCKET: RawHeaders = ((b"Connection", b"Upgrade"), (b"Upgrade", b"websocket"))
+"""What asks for a WebSocket, and grants it, on one hop (RFC 6455, section 4)."""
+
+
+def to_websocket(fields: RawHeaders) -> bool:
+    """Whether `Upgrade` names WebSocket and nothing else. What `Connection` says is not looked at."""
+    upgrades = [value for name, value in fields if name.lower() == b"upgrade"]
+    return len(upgrades) == 1 and upgrades[0].strip().lower() == b"websocket"
 
 
 def request_headers(fields: RawHeaders) -> list[tuple[bytes, bytes]]:
@@ -55,11 +68,4 @@ def _named_by_connection(fields: RawHeaders) -> frozenset[bytes]:
 
 def lookup(fields: RawHeaders) -> Callable[[bytes], bytes | None]:
     """A look-up of a field's first value by its lower-case name."""
-
-    def get(name: bytes) -> bytes | None:
-        for key, value in fields:
-            if key.lower() == name:
-                return value
-        return None
-
-    return get
+    return {name.lower(): value for name, value in reversed(fields)}.get

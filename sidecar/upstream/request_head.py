@@ -1,5 +1,6 @@
 """A request as bytes on the wire: request line, fields, framing (RFC 9112, sections 3, 5 and 6)."""
 
+from sidecar.upstream.headers import TO_WEBSOCKET
 from sidecar.upstream.transport import UpstreamRequest
 
 CHUNKED_END = b"0\r\n\r\n"
@@ -18,6 +19,8 @@ def encode_head(request: UpstreamRequest, host: bytes) -> bytes:
         raise ValueError("empty method or target, or a space in one of them")
     lines = [b"%b %b HTTP/1.1" % (method, target), b"Host: " + host]
     lines += [b"%b: %b" % field for field in request.headers]
+    if request.websocket:
+        lines += [b"%b: %b" % field for field in TO_WEBSOCKET]
     framing = _framing(request)
     if framing:
         lines.append(framing)

@@ -2,7 +2,8 @@
 
 llhttp does the parsing; this file adds what llhttp leaves to its caller, with RFC 9112 in hand:
 
-* interim responses (1xx) are skipped, except 101, which nobody asked for (RFC 9110, 15.2);
+* interim responses (1xx) are skipped (RFC 9110, 15.2), except 101: it is the last response on its
+  connection, and an error unless we asked for a WebSocket and got one (RFC 9110, 7.8);
 * the answer to HEAD ends with its head, whatever its framing fields say (6.3, rule 1);
 * a transfer coding other than `chunked` is refused: we never offered one in TE (7.4);
 * HTTP/1.0 with Transfer-Encoding may be framed wrongly: the connection is not used again (6.1);
@@ -18,8 +19,17 @@ into the next.
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from sidecar.errors import StreamBrokenError, UpstreamError, UpstreamProtocolError
+from sidecar.errors import (
+    NoAnswerError,
+    StreamBrokenError,
+    UpstreamError,
+    UpstreamProtocolError,
+)
+from sidecar.upstream.headers import to_websocket
 from sidecar.upstream.transport import RawHeaders, ResponseHead
+
+SWITCHED = 101
+"""Status: what follows the head is no HTTP."""
 
 _LINE_BYTES = 4
 """`: ` and CR LF of a field line, when the size of a head is counted."""
@@ -36,6 +46,7 @@ class ResponseReader:
         "_reason",
         "_unbounded",
         "_until_eof",
+        "_websocket",
         "complete",
         "head",
         "keep_alive",
@@ -45,11 +56,14 @@ class ResponseReader:
         "trailers",
     )
 
-    def __init__(self, *, for_head: bool, max_head_bytes: int) -> None:
+    def __init__(self, *, for_head: bool, max_head_bytes: int, websocket: bool = False) -> None:
         self.head: ResponseHead | None = None
         """The final response's head, once it is whole."""
         self.pieces: list[bytes] = []
-        """Body pieces not yet taken, one for each chunk or part of a chunk in a read."""
+        """Body pieces not yet taken, one for each chunk or part of a chunk in a read.
+
+        Behind a 101 whatever came, as it came.
+        """
         self.trailers: list[tuple[bytes, bytes]] = []
         self.started = False
         """Whether any byte came at all."""
@@ -58,6 +72,7 @@ class ResponseReader:
         self.keep_alive = False
         """Whether the connection may carry another exchange; False until `complete`."""
         self._for_head = for_head
+        self._websocket = websocket
         self._max_head_bytes = max_head_bytes
         self._unbounded = 0  # bytes since the last piece of body: heads, trailers, extensions
         self._until_eof = False
@@ -75,7 +90,7 @@ class ResponseReader:
         self.started = True
         parser = self._parser
         if parser is None:
-            self.keep_alive = False  # the response had ended: these bytes answer nothing
+            self._feed_behind_the_end(data)
             return
         self._unbounded += len(data)
         try:
@@ -83,7 +98,9 @@ class ResponseReader:
         except (HttpParserError, HttpParserUpgrade) as exc:
             if not self.complete:
                 raise self._fault(exc) from exc
-            self.keep_alive = False  # a second response, or rubbish, behind the end of ours
+            # A second response, rubbish, or what a 101 promised.
+            rest = exc.args[0] if isinstance(exc, HttpParserUpgrade) else len(data)
+            self._feed_behind_the_end(data[rest:])
         if self.complete:
             self._end()
         elif self.pieces:
@@ -130,6 +147,9 @@ class ResponseReader:
         parser = self._parser
         assert parser is not None  # noqa: S101 - feed() holds it while callbacks run
         status, fields = parser.get_status_code(), self._fields
+        if status == SWITCHED:
+            self._switch(parser.get_http_version(), willing=parser.should_upgrade())
+            return
         if status < 200:
             self._skip_interim(status)
             return
@@ -158,8 +178,26 @@ class ResponseReader:
 
     # helpers
 
+    def _feed_behind_the_end(self, data: bytes) -> None:
+        """These bytes answer nothing; or they are no HTTP, as was agreed."""
+        self.keep_alive = False
+        if data and self.head is not None and self.head.status == SWITCHED:
+            self.pieces.append(data)
+
+    def _switch(self, version: str, *, willing: bool) -> None:
+        """A 101: its head is all of it, whatever its framing fields say (RFC 9112, 6.3).
+
+        `willing`: llhttp found both `Upgrade` and the `Connection` that names it.
+        """
+        granted = willing and version == "1.1" and to_websocket(self._fields)
+        if not (self._websocket and granted):
+            raise UpstreamProtocolError("switched to a protocol that was not asked for")
+        self._check_head(version)
+        self.head = ResponseHead(SWITCHED, self._reason, self._fields, 0)
+        self.complete = True
+
     def _skip_interim(self, status: int) -> None:
-        if status < 100 or status == 101:
+        if status < 100:
             raise UpstreamProtocolError(f"unexpected status {status}")
         self._fields.clear()
         self._reason = b""
@@ -190,6 +228,8 @@ class ResponseReader:
 
     def broken(self, how: str) -> UpstreamError:
         """The error for a response that ends here: which one depends on how far it had come."""
+        if not self.started:
+            return NoAnswerError(f"response head {how}")
         if self.head is None:
             return UpstreamProtocolError(f"response head {how}")
         return StreamBrokenError(f"response body {how}")

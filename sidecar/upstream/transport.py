@@ -6,8 +6,10 @@ other without a task waking up for each chunk.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from sidecar.upstream.tunnel import Line
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 """Header fields in wire order, names in their original case, duplicates kept."""
@@ -35,14 +37,16 @@ class UpstreamRequest:
 
     origin: Origin
     method: str
-    target: bytes
+    target: bytes = field(repr=False)
     """Raw origin-form target, sent as it is (`/v1/files/a%2Fb?x=1`)."""
-    headers: RawHeaders
+    headers: RawHeaders = field(repr=False)
     """End-to-end fields only: no Host, no framing, no hop-by-hop fields; the transport adds those."""
-    body: bytes | AsyncIterator[bytes] | None
+    body: bytes | AsyncIterator[bytes] | None = field(repr=False)
     """None = the request has no body at all (then no framing header is sent either)."""
     content_length: int | None = None
     """Length of a streamed body where it is known; None = it is sent chunked."""
+    websocket: bool = False
+    """Ask to go on as a WebSocket: a 101 may be the answer. Such a request has no body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,10 @@ class UpstreamResponse(Protocol):
         Raises StreamBrokenError when the body ends too early or is malformed, UpstreamTimeoutError
         when no byte came for the read timeout, and whatever the sink raises.
         """
+        ...
+
+    async def join(self, app: Line) -> None:
+        """Behind a 101, in place of `relay`: pass bytes both ways until both sides have ended."""
         ...
 
 

@@ -14,7 +14,7 @@ from sidecar.admin.routes import admin_app
 from sidecar.telemetry.prometheus import MetricsCollector
 from sidecar.telemetry.series import SeriesObserver
 from sidecar.telemetry.stats import Stats
-from tests.telemetry.made import CHANGE, REJECTED, REQUEST, VIEW
+from tests.telemetry.made import CHANGE, REJECTED, REQUEST, SOCKETS, VIEW
 
 
 class Admin:
@@ -41,8 +41,8 @@ async def admin() -> AsyncIterator[Admin]:
     for event in (REQUEST, REJECTED, CHANGE):
         counts.notify(event)
     registry, readiness = CollectorRegistry(), Readiness()
-    registry.register(MetricsCollector(counts, lambda: [VIEW]))
-    stats = Stats(counts, lambda: [VIEW], lambda: 0.0)
+    registry.register(MetricsCollector(counts, lambda: [VIEW], lambda: SOCKETS))
+    stats = Stats(counts, lambda: [VIEW], lambda: SOCKETS, lambda: 0.0)
     server = TestServer(admin_app(registry, stats.snapshot, readiness))
     async with server, ClientSession() as client:
         yield Admin(str(server.make_url("")).rstrip("/"), client, readiness)

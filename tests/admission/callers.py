@@ -1,16 +1,28 @@
 """Tasks that stand in a limiter's queue."""
 
 import asyncio
+from dataclasses import dataclass
 
 from sidecar.admission.limiter import Limiter, Permit
 from sidecar.control.law import SUCCESS
 from sidecar.errors import ShedError
-from sidecar.outcomes import ShedReason
+from sidecar.outcomes import Priority, ShedReason
 from tests.support import settle
 
 LATE = ShedReason.QUEUE_TIMEOUT
 LONG = 1000.0
 """Seconds that no test takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one caller asks for."""
+
+    number: int
+    max_wait: float
+    priority: Priority
+    tokens: int
+    again: bool
 
 
 class Callers:
@@ -36,20 +48,42 @@ class Callers:
         for permit in self.permits.values():
             permit.settle(SUCCESS)
 
-    async def ask(self, number: int = 1, *, max_wait: float = LONG) -> None:
+    async def ask(
+        self,
+        number: int = 1,
+        *,
+        max_wait: float = LONG,
+        priority: Priority = Priority.NORMAL,
+        tokens: int = 0,
+        again: bool = False,
+    ) -> None:
         """So many callers more, each of which has asked when this returns."""
         for _ in range(number):
-            self.ask_soon(max_wait=max_wait)
+            self.ask_soon(max_wait=max_wait, priority=priority, tokens=tokens, again=again)
         await settle()
 
-    def ask_soon(self, *, max_wait: float = LONG) -> None:
+    def ask_soon(
+        self,
+        *,
+        max_wait: float = LONG,
+        priority: Priority = Priority.NORMAL,
+        tokens: int = 0,
+        again: bool = False,
+    ) -> None:
         """One caller more, which asks in the next turn of the loop."""
-        task = self._group.create_task(self._acquire(len(self.tasks), max_wait))
-        self.tasks.append(task)
+        call = Call(len(self.tasks), max_wait, priority, tokens, again)
+        self.tasks.append(self._group.create_task(self._acquire(call)))
 
-    async def _acquire(self, number: int, max_wait: float) -> None:
+    async def _acquire(self, call: Call) -> None:
+        number = call.number
         try:
-            self.permits[number] = await self.limiter.acquire(max_wait=max_wait, late=LATE)
+            self.permits[number] = await self.limiter.acquire(
+                max_wait=call.max_wait,
+                late=LATE,
+                priority=call.priority,
+                tokens=call.tokens,
+                again=call.again,
+            )
         except ShedError as error:
             self.refused[number] = error.reason
         else:

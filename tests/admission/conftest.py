@@ -9,6 +9,7 @@ from sidecar.admission import LimitKey
 from sidecar.admission.limiter import Limiter
 from tests.fakes.law import ScriptedLaw
 from tests.fakes.observer import RecordingObserver
+from tests.fakes.rates import ScriptedRates
 
 DRAW = 0.25
 
@@ -20,10 +21,13 @@ class MakeLimiter:
         self.made: list[Limiter] = []
         self.observer = RecordingObserver()
 
-    def __call__(self, law: ScriptedLaw, *, max_waiting: int = 100) -> Limiter:
+    def __call__(
+        self, law: ScriptedLaw, rates: ScriptedRates | None = None, *, max_waiting: int = 100
+    ) -> Limiter:
         limiter = Limiter(
             LimitKey("openai", "gpt"),
             law,
+            rates or ScriptedRates(),
             max_waiting=max_waiting,
             loop=asyncio.get_running_loop(),
             observer=self.observer,
@@ -42,3 +46,5 @@ def make_limiter() -> Iterator[MakeLimiter]:
         assert limiter.in_flight + limiter.waiting == 0, f"left behind: {limiter!r}"
         assert isinstance(limiter.law, ScriptedLaw)
         assert not limiter.law.open
+        assert isinstance(limiter.rates, ScriptedRates)
+        assert not limiter.rates.open

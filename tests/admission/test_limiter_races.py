@@ -1,15 +1,27 @@
 """The named races of a limiter: what a waiter's future and its task can do to each other."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
+from sidecar.admission.limiter import Limiter, Permit
+from sidecar.admission.waiting_line import Waiter
 from sidecar.control.law import IGNORED, SUCCESS, LatencyKind
 from sidecar.errors import ShedError
+from sidecar.outcomes import Priority, ShedReason
 from tests.admission.callers import LATE, LONG, Callers
 from tests.admission.conftest import MakeLimiter
 from tests.fakes.law import ScriptedLaw
 from tests.support import settle
+
+
+def head(limiter: Limiter) -> Waiter[Permit]:
+    """The waiter that goes next."""
+    waiter = limiter._line.head(limiter._now())
+    assert waiter is not None
+    return waiter
 
 
 async def test_cancelled_while_waiting_leaves_the_queue(make_limiter: MakeLimiter) -> None:
@@ -82,7 +94,7 @@ async def test_timed_out_in_the_tick_of_the_hand_over_keeps_its_place(
     limiter = make_limiter(ScriptedLaw(limit=1))
     async with Callers(limiter) as callers:
         await callers.ask(2)
-        (waiter,) = limiter._waiters
+        waiter = head(limiter)
         callers.permits[0].settle(SUCCESS)
         limiter._expire(waiter, LATE)
         await settle()
@@ -91,13 +103,25 @@ async def test_timed_out_in_the_tick_of_the_hand_over_keeps_its_place(
         assert callers.refused == {}
 
 
+async def test_who_was_admitted_is_kept_by_no_timer(make_limiter: MakeLimiter) -> None:
+    """Its time to be refused may be minutes ahead."""
+    limiter = make_limiter(ScriptedLaw(limit=1))
+    async with Callers(limiter) as callers:
+        await callers.ask(2)
+        future = weakref.ref(head(limiter).future)
+        await callers.settle(0)
+        gc.collect()
+
+        assert future() is None
+
+
 async def test_released_in_the_tick_of_a_timeout_serves_the_next(
     make_limiter: MakeLimiter,
 ) -> None:
     limiter = make_limiter(ScriptedLaw(limit=1))
     async with Callers(limiter) as callers:
         await callers.ask(3)
-        limiter._expire(next(iter(limiter._waiters)), LATE)
+        limiter._expire(head(limiter), LATE)
         callers.permits[0].settle(SUCCESS)
         await settle()
 
@@ -112,7 +136,7 @@ async def test_cancelled_in_the_tick_of_its_timeout_is_cancelled(
     limiter = make_limiter(ScriptedLaw(limit=1))
     async with Callers(limiter) as callers:
         await callers.ask(2)
-        limiter._expire(next(iter(limiter._waiters)), LATE)
+        limiter._expire(head(limiter), LATE)
         callers.tasks[1].cancel()
         await settle()
 
@@ -126,12 +150,84 @@ async def test_expired_in_the_tick_of_its_cancel_stays_cancelled(
     limiter = make_limiter(ScriptedLaw(limit=1))
     async with Callers(limiter) as callers:
         await callers.ask(2)
-        (waiter,) = limiter._waiters
+        waiter = head(limiter)
         callers.tasks[1].cancel()
         limiter._expire(waiter, LATE)
         await settle()
 
         assert callers.tasks[1].cancelled()
+        assert limiter.waiting == 0
+
+
+async def test_displaced_in_the_tick_of_the_hand_over_keeps_its_place(
+    make_limiter: MakeLimiter,
+) -> None:
+    """It stands in line no longer when the newcomer looks for somebody who gives way."""
+    limiter = make_limiter(ScriptedLaw(limit=1), max_waiting=1)
+    async with Callers(limiter) as callers:
+        await callers.ask(1)
+        await callers.ask(1, priority=Priority.LOW)
+        callers.ask_soon(priority=Priority.HIGH)
+        callers.permits[0].settle(SUCCESS)
+        await settle()
+        assert callers.admitted == [0, 1]
+
+        await callers.settle(1)
+
+        assert callers.admitted == [0, 1, 2]
+
+
+async def test_displaced_in_the_tick_of_its_cancel_is_cancelled(
+    make_limiter: MakeLimiter,
+) -> None:
+    """It makes room all the same, and the newcomer needs nobody else's."""
+    limiter = make_limiter(ScriptedLaw(limit=1), max_waiting=2)
+    async with Callers(limiter) as callers:
+        await callers.ask(1)
+        await callers.ask(2, priority=Priority.LOW)
+        callers.tasks[2].cancel()
+        limiter._make_room(Priority.HIGH)
+        assert limiter.waiting == 1
+        await settle()
+
+        assert callers.tasks[2].cancelled()
+        assert callers.refused == {}
+        assert limiter.waiting == 1
+
+
+async def test_cancelled_in_the_tick_in_which_it_is_displaced_is_cancelled(
+    make_limiter: MakeLimiter,
+) -> None:
+    """The refusal was never seen, and is not reported as an exception that nobody retrieved."""
+    limiter = make_limiter(ScriptedLaw(limit=1), max_waiting=1)
+    async with Callers(limiter) as callers:
+        await callers.ask(1)
+        await callers.ask(1, priority=Priority.LOW)
+        limiter._make_room(Priority.HIGH)
+        callers.tasks[1].cancel()
+        await settle()
+
+        assert callers.tasks[1].cancelled()
+        assert limiter.waiting == 0
+
+
+@pytest.mark.parametrize("expires_first", [False, True])
+async def test_displaced_and_timed_out_in_one_tick_is_refused_for_what_came_first(
+    make_limiter: MakeLimiter, expires_first: bool
+) -> None:
+    """Who expired already has left room for the newcomer."""
+    limiter = make_limiter(ScriptedLaw(limit=1), max_waiting=1)
+    async with Callers(limiter) as callers:
+        await callers.ask(1)
+        await callers.ask(1, priority=Priority.LOW)
+        waiter = head(limiter)
+        if expires_first:
+            limiter._expire(waiter, LATE)
+        limiter._make_room(Priority.HIGH)
+        limiter._expire(waiter, LATE)
+        await settle()
+
+        assert callers.refused == {1: LATE if expires_first else ShedReason.QUEUE_FULL}
         assert limiter.waiting == 0
 
 

@@ -12,6 +12,7 @@ from sidecar.events import NullObserver
 from sidecar.outcomes import ShedReason
 from tests.admission.callers import LATE, Callers
 from tests.fakes.law import ScriptedLaw
+from tests.fakes.rates import ScriptedRates
 from tests.support import virtual_time
 
 
@@ -29,6 +30,7 @@ class MadeLaws:
 def make_pool(make_law: MadeLaws, *, queue_size: int = 10) -> LimiterPool:
     return LimiterPool(
         make_law,
+        ScriptedRates,
         queue_size=queue_size,
         loop=asyncio.get_running_loop(),
         observer=NullObserver(),
@@ -43,6 +45,7 @@ async def test_the_same_pair_has_the_same_limiter_and_others_have_their_own() ->
 
     assert pool.limiter("openai", "a") is limiter
     assert pool.limiter("openai", "b") is not limiter
+    assert pool.limiter("openai", "b").rates is not limiter.rates
     assert pool.limiter("azure", "a") is not limiter
     assert [limiter.key for limiter in pool] == [
         LimitKey("openai", "a"),
@@ -140,6 +143,21 @@ async def test_a_limiter_in_use_is_never_forgotten() -> None:
 
         assert pool.limiter("openai", "busy") is busy
         assert pool.limiter("openai", "queued") is queued
+
+
+@virtual_time
+async def test_a_limiter_whose_rates_still_hold_somebody_back_is_kept() -> None:
+    """One request in 20 minutes is that also for an app that sends one in 16."""
+    pool = make_pool(MadeLaws())
+    limiter = pool.limiter("openai", "a")
+    assert isinstance(limiter.rates, ScriptedRates)
+    limiter.rates.until[0] = asyncio.get_running_loop().time() + 1200
+    await asyncio.sleep(IDLE + 60)
+    assert pool.limiter("openai", "a") is limiter
+
+    await asyncio.sleep(300)
+
+    assert pool.limiter("openai", "a") is not limiter
 
 
 @virtual_time

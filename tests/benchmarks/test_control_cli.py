@@ -1,7 +1,6 @@
 """The control benchmark's command line."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -16,9 +15,9 @@ def played(scenario: str, law: str, seed: int = 1, **figures: float) -> Played:
     return Played(Job(scenario, law, seed), figures, cpu=0.5)
 
 
-def a_row(goodput: float, *, awaits: str | None = None) -> Row:
+def a_row(goodput: float) -> Row:
     one = played("A", "ours", goodput=goodput, rejections=0.1, jain=1, p95=0.5, limit=24)
-    return Row(replace(SCENARIOS["A"], awaits=awaits), {"ours": {1: one}})
+    return Row(SCENARIOS["A"], {"ours": {1: one}})
 
 
 def test_it_plays_one_scenario_with_two_laws_as_json(capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,18 +81,10 @@ def test_a_missed_target_fails_only_a_check(
     assert captured.err == "missed: C8 goodput 98.50, not ≥ 99\n"
 
 
-def test_a_row_that_awaits_something_is_shown_but_not_judged() -> None:
-    waiting = a_row(50, awaits="pacer")
-
-    assert waiting.missed() == []
-    assert "goodput 50.00 ≥ 99 (✗)" in table([waiting], ["ours"])
-    assert "awaits: pacer" in table([waiting], ["ours"])
+def test_what_a_row_misses_is_marked() -> None:
+    assert a_row(99).missed() == []
     assert [target.measure for target in a_row(50).missed()] == ["goodput"]
-
-
-def test_only_the_token_buckets_await_something() -> None:
-    assert [one.name for one in TABLE if one.awaits] == ["B", "B2", "B60", "B1200"]
-    assert not any(one.awaits for one in NEIGHBOURS)
+    assert "goodput 50.00 ≥ 99 ✗" in table([a_row(50)], ["ours"])
 
 
 def test_our_law_alone_is_shown_with_further_figures() -> None:

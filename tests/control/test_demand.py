@@ -54,6 +54,30 @@ def test_nobody_is_held_back_who_does_not_queue() -> None:
     assert demand.admissible == 9
 
 
+def test_a_paced_queue_is_the_providers_and_only_what_is_in_flight_is_admissible() -> None:
+    """However long ago it pushed back, and however much room the limit leaves."""
+    demand = replace(QUIET, pace=2.5, in_flight=8, limit=14)
+
+    assert demand.upstream_limited
+    assert demand.admissible == 8
+
+
+def test_a_queue_that_the_headers_hold_back_is_the_providers() -> None:
+    """Before any push-back: that is what the headers are for."""
+    demand = replace(QUIET, exhausted=True, in_flight=3)
+
+    assert demand.upstream_limited
+    assert demand.admissible == 3
+
+
+def test_a_pace_slower_than_the_answers_still_sustains_one_at_a_time() -> None:
+    """Between two starts nothing may be in flight; the demand is there all the same."""
+    demand = replace(QUIET, pace=0.2, in_flight=0)
+
+    assert demand.admissible == 1
+    assert replace(demand, waiting=0).admissible == 0
+
+
 def test_little_demand_is_told_as_it_is_even_under_push_back() -> None:
     demand = replace(QUIET, last_push_back_at=QUIET.now, in_flight=2, waiting=1)
 

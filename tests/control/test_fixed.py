@@ -8,7 +8,7 @@ from sidecar.control.config import LimitConfig
 from sidecar.control.controller import LimitController
 from sidecar.control.fixed import FixedLimit, Observed
 from sidecar.control.law import FAILED, IGNORED, SUCCESS
-from sidecar.outcomes import RejectionKind
+from sidecar.outcomes import RejectionKind, WaitReason
 from tests.control.calls import Calls
 
 CONFIG = LimitConfig(initial=10)
@@ -17,6 +17,10 @@ CONFIG = LimitConfig(initial=10)
 @pytest.mark.parametrize(("in_flight", "wait"), [(0, 0.0), (9, 0.0), (10, math.inf)])
 def test_a_fixed_limit_admits_up_to_the_initial_limit(in_flight: int, wait: float) -> None:
     assert FixedLimit(CONFIG, now=0.0).wait(in_flight, 5.0) == wait
+
+
+def test_a_fixed_limit_is_all_that_holds_its_requests_back() -> None:
+    assert FixedLimit(CONFIG, now=0.0).wait_reason(5.0) is WaitReason.LIMIT
 
 
 def test_a_fixed_limit_stays_whatever_happens() -> None:
@@ -41,7 +45,7 @@ def test_a_fixed_limit_pauses_for_nobody() -> None:
 def test_a_fixed_limit_still_measures() -> None:
     law = FixedLimit(CONFIG, now=0.0)
     calls = Calls(law, now=7.0)
-    assert (law.p95, law.baseline, law.ceiling, law.last_push_back_at) == (None,) * 4
+    assert (law.p95, law.baseline, law.ceiling, law.last_push_back_at, law.pace) == (None,) * 5
 
     calls.serve(calls.send(), latency=0.4)
     calls.now += 1.0
@@ -78,10 +82,10 @@ def test_observe_holds_nobody_back() -> None:
 
 
 def test_observe_computes_what_adaptive_would() -> None:
-    """As long as the app stays within the limit by itself, they are the same."""
+    """As long as the app stays within the limit by itself, and no pace is tried, they are the same."""
     adaptive, observed = LimitController(CONFIG, now=0.0), Observed(CONFIG, now=0.0)
     first, second = Calls(adaptive), Calls(observed)
-    for _ in range(300):
+    for _ in range(120):
         first.play(15, 1)
         second.play(15, 1, most=lambda: observed.limit)
 

@@ -135,3 +135,71 @@ def test_repr_is_short_and_true() -> None:
     memory.gave_up(100, regained=True)
 
     assert repr(memory) == f"<Memory ceiling 25.0, plateau {memory.plateau:g}, alone>"
+
+
+# -- where to go ------------------------------------------------------------------------------------
+
+
+def alone_at(ceiling: float) -> Memory:
+    memory = remember([ceiling])
+    memory.gave_up(1000, regained=True)
+    return memory
+
+
+@pytest.mark.parametrize(
+    ("taken", "draw", "target"), [(False, 0.9, 24.0), (False, 0.1, 22.5), (True, 0.9, 22.5)]
+)
+def test_alone_a_rejected_probe_gives_its_place_back_and_now_and_then_more(
+    taken: bool, draw: float, target: float
+) -> None:
+    """More where a place is gone that was held, or where chance has it checked."""
+    assert alone_at(25).target(25, 0.9, taken=taken, draw=draw) == target
+
+
+def test_among_sharers_a_cut_is_twice_as_deep() -> None:
+    assert remember([25]).target(25, 0.9, taken=False, draw=0.9) == pytest.approx(25 * 0.81)
+
+
+def test_of_few_places_a_whole_one_is_given_up_unless_others_took_it_last_time() -> None:
+    memory = remember([4])
+    uncontested = memory.target(4, 0.9, taken=False, draw=0.9)
+    memory.gave_up(1, regained=False)
+
+    assert uncontested == pytest.approx(4 * 0.81 - 1)
+    assert memory.target(4, 0.9, taken=False, draw=0.9) == pytest.approx(4 * 0.81)
+    assert memory.target(4, 0.9, taken=False, draw=0.0) == pytest.approx(4 * 0.81 - 1)
+
+
+def test_growth_beyond_the_ceiling_accelerates_up_to_a_point() -> None:
+    memory = alone_at(25)
+    at_the_ceiling = memory.growth(25, 1.0)
+
+    assert memory.growth(20, 1.0) == at_the_ceiling
+    assert memory.growth(27, 1.0) == pytest.approx(at_the_ceiling * 2.5**2)
+    assert memory.growth(100, 1.0) == pytest.approx(at_the_ceiling * 2.5**4)
+    assert memory.growth(20, 2.0) == pytest.approx(at_the_ceiling / 2)
+
+
+def test_places_that_were_regained_prove_that_we_are_alone() -> None:
+    memory = remember([25])
+    for _ in range(4):
+        memory.given_up = 2.0
+        assert not memory.learn(25, rounds=3, climbed=False)
+
+    assert memory.alone
+
+
+@pytest.mark.parametrize(("rounds", "climbed"), [(0.5, False), (3.0, True)])
+def test_a_push_back_too_soon_or_after_a_climb_proves_nothing(rounds: float, climbed: bool) -> None:
+    memory = remember([25])
+    for _ in range(20):
+        memory.given_up = 2.0
+        memory.learn(25, rounds=rounds, climbed=climbed)
+
+    assert not memory.alone
+
+
+def test_a_push_back_below_the_level_held_tells_that_a_place_is_gone() -> None:
+    assert remember([25]).learn(24, rounds=3, climbed=False)
+    assert not remember([25]).learn(25, rounds=3, climbed=False)
+    assert Memory().learn(25, rounds=3, climbed=True)

@@ -122,13 +122,13 @@ def lengths(hint: float | None, *, draw: float = 0.0, count: int = 12) -> list[f
     return found
 
 
-def test_each_further_pause_is_twice_as_long_up_to_ten_seconds() -> None:
-    assert lengths(None, count=7) == pytest.approx([0.5, 1, 2, 4, 8, 10, 10])
+def test_each_further_pause_is_twice_as_long_up_to_five_seconds() -> None:
+    assert lengths(None, count=7) == pytest.approx([0.5, 1, 2, 4, 5, 5, 5])
 
 
 @pytest.mark.parametrize("hint", [None, 12.0, LONG_HINT, 86400.0, math.inf])
-def test_no_hint_makes_a_pause_longer_than_ten_seconds_and_a_tenth(hint: float | None) -> None:
-    assert max(lengths(hint, draw=0.999)) <= 11
+def test_no_hint_makes_a_pause_longer_than_five_seconds_and_a_tenth(hint: float | None) -> None:
+    assert max(lengths(hint, draw=0.999)) <= 5.5
 
 
 def test_a_hint_shortens_a_pause() -> None:
@@ -143,7 +143,7 @@ def test_chance_spreads_the_ends_of_pauses_by_a_tenth() -> None:
 
 def test_it_can_go_on_for_days() -> None:
     """A power of two must not overflow."""
-    assert max(lengths(None, count=2000)) == pytest.approx(10)
+    assert max(lengths(None, count=2000)) == pytest.approx(5)
 
 
 # -- half open --------------------------------------------------------------------------------------

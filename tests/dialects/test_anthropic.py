@@ -1,12 +1,18 @@
-"""Anthropic's Messages API and what its errors mean."""
+"""Anthropic's Messages API and what its answers mean."""
 
 import orjson
 import pytest
 
-from sidecar.dialects import OwnError
+from sidecar.control.allowance import Allowance, Unit
+from sidecar.dialects import Call, OwnError
 from sidecar.dialects.anthropic import ANTHROPIC
-from sidecar.metering.usage import output_tokens
+from sidecar.metering.framing import Framing
+from sidecar.metering.stream_tail import StreamTail
+from sidecar.metering.usage import Usage
+from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from tests.dialects.made import WALL, call, headers, kind_of
+from tests.metering.wire import sse
 
 
 @pytest.mark.parametrize(
@@ -19,12 +25,20 @@ from sidecar.outcomes import Endpoint, RejectionKind
     ],
 )
 def test_the_end_of_the_path_tells_the_endpoint(path: str, endpoint: Endpoint) -> None:
-    assert ANTHROPIC.describe(path, b"", b"", whole=True).endpoint is endpoint
+    assert call(ANTHROPIC, path).endpoint is endpoint
 
 
-def error(kind: str, code: str | None = None) -> bytes:
+def test_counting_tokens_reserves_none() -> None:
+    document = {"model": "claude", "messages": []}
+
+    assert call(ANTHROPIC, "/v1/messages/count_tokens", document) == Call(
+        Endpoint.OTHER, "claude", 0
+    )
+
+
+def error(kind: str, code: str | None = None) -> object:
     details = None if code is None else {"error_code": code}
-    return orjson.dumps({"type": "error", "error": {"type": kind, "details": details}})
+    return {"type": "error", "error": {"type": kind, "details": details, "message": "m"}}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +47,7 @@ def error(kind: str, code: str | None = None) -> bytes:
         (429, error("rate_limit_error"), RejectionKind.RATE),
         (429, error("rate_limit_error", "ramp_limit_exceeded"), RejectionKind.RAMP),
         (429, error("rate_limit_error", "enforced_spend_limit_reached"), RejectionKind.QUOTA),
+        (429, error("rate_limit_error", "contract_spend_limit_reached"), RejectionKind.QUOTA),
         (429, error("rate_limit_error", "some_new_code"), RejectionKind.RATE),
         (402, error("billing_error"), RejectionKind.QUOTA),
         (529, error("overloaded_error"), RejectionKind.OVERLOAD),
@@ -44,9 +59,9 @@ def error(kind: str, code: str | None = None) -> bytes:
     ],
 )
 def test_the_error_code_counts_more_than_the_error_type(
-    status: int, body: bytes, kind: RejectionKind | None
+    status: int, body: object, kind: RejectionKind | None
 ) -> None:
-    assert ANTHROPIC.classify(status, body) is kind
+    assert kind_of(ANTHROPIC, status, body) is kind
 
 
 @pytest.mark.parametrize(
@@ -77,7 +92,58 @@ def test_an_error_of_our_own_is_never_taken_for_the_provider_s_push_back() -> No
     assert ANTHROPIC.classify_document(body) is RejectionKind.TRANSIENT
 
 
-def test_output_tokens_are_read() -> None:
-    body = orjson.dumps({"usage": {"input_tokens": 3, "output_tokens": 5}})
+def test_allowances_tell_input_and_output_apart() -> None:
+    recorded = headers(
+        """
+        anthropic-ratelimit-requests-limit: 50
+        anthropic-ratelimit-requests-remaining: 49
+        anthropic-ratelimit-requests-reset: 2026-11-24T12:00:01Z
+        anthropic-ratelimit-input-tokens-limit: 30000
+        anthropic-ratelimit-input-tokens-remaining: 29000
+        anthropic-ratelimit-input-tokens-reset: 2026-11-24T12:00:02Z
+        anthropic-ratelimit-output-tokens-limit: 8000
+        anthropic-ratelimit-output-tokens-remaining: 0
+        anthropic-ratelimit-output-tokens-reset: 2026-11-24T12:00:30Z
+        anthropic-ratelimit-tokens-limit: 38000
+        anthropic-ratelimit-tokens-remaining: 29000
+        anthropic-ratelimit-tokens-reset: 2026-11-24T12:00:30Z
+        """
+    )
 
-    assert output_tokens(body, ANTHROPIC.output_token_paths) == 5
+    assert ANTHROPIC.allowances(recorded, WALL) == (
+        Allowance(Unit.REQUESTS, 50, 49, 1),
+        Allowance(Unit.TOKENS, 30_000, 29_000, 2),
+        Allowance(Unit.TOKENS, 8000, 0, 30),
+        Allowance(Unit.TOKENS, 38_000, 29_000, 30),
+    )
+
+
+FIGURES = {
+    "input_tokens": 100,
+    "cache_creation_input_tokens": 10,
+    "cache_read_input_tokens": 400,
+    "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 0},
+    "output_tokens": 25,
+    "service_tier": "standard",
+}
+
+
+def test_what_the_cache_holds_is_input_too() -> None:
+    answer = WholeAnswer()
+    answer.feed([orjson.dumps({"type": "message", "content": [], "usage": FIGURES})])
+
+    assert answer.usage(ANTHROPIC.usages, None) == Usage(510, 25, 400, 0)
+
+
+def test_a_stream_tells_the_input_first_and_the_output_last() -> None:
+    tail = StreamTail(Framing.EVENTS)
+    opening = {**FIGURES, "output_tokens": 1}
+    tail.feed(
+        [
+            sse({"type": "message_start", "message": {"usage": opening}}, "message_start"),
+            sse({"type": "message_delta", "usage": {"output_tokens": 25}}, "message_delta"),
+            sse({"type": "message_stop"}, "message_stop"),
+        ]
+    )
+
+    assert tail.usage(ANTHROPIC.usages) == Usage(510, 25, 400, 0)

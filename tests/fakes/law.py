@@ -3,7 +3,7 @@
 import math
 
 from sidecar.control.law import LatencyKind, LimitChange, Ticket, Verdict
-from sidecar.outcomes import LimitReason
+from sidecar.outcomes import LimitReason, WaitReason
 
 
 class ScriptedLaw:
@@ -15,6 +15,9 @@ class ScriptedLaw:
         self.baseline: float | None = None
         self.ceiling: float | None = None
         self.last_push_back_at: float | None = None
+        self.pace: float | None = None
+        self.reason = WaitReason.LIMIT
+        """What a wait is said to come from outside of pauses."""
         self.held_until = -math.inf
         """Loop seconds until which nothing may start."""
         self.next_limit: int | None = None
@@ -35,6 +38,9 @@ class ScriptedLaw:
         if now < self.held_until:
             return self.held_until - now
         return 0.0 if in_flight < self.limit else math.inf
+
+    def wait_reason(self, now: float) -> WaitReason:
+        return WaitReason.PAUSE if now < self.held_until else self.reason
 
     def start(self, *, in_flight: int, waiting: int, now: float) -> Ticket:
         assert in_flight <= self.limit, "more in flight than the limit"

@@ -172,10 +172,11 @@ async def test_a_target_that_is_no_path_has_no_route(target: str) -> None:
         await _counted(it, {"none,none,client_error": 1})
 
 
-async def test_connect_has_no_route() -> None:
+@pytest.mark.parametrize("target", ["a:443", "/v1/chat/completions"])
+async def test_connect_has_no_route(target: str) -> None:
     async with rig() as it:
         client = await it.connect()
-        _refused(await client.ask(get("a:443", method="CONNECT")), 404, b"no_route")
+        _refused(await client.ask(get(target, method="CONNECT")), 404, b"no_route")
 
 
 async def test_an_unknown_prefix_goes_to_the_default_upstream() -> None:

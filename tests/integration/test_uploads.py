@@ -113,6 +113,7 @@ async def test_a_refusal_in_the_middle_of_an_upload_reaches_the_app() -> None:
         await it.at_rest()
 
         assert (answer.status, answer.body) == (400, b'{"error":{}}')
+        assert answer.get("connection") == b"close", "the rest of the upload is not read"
         assert await it.statuses() == {"openai,other,client_error": 1}
 
 

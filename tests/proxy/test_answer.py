@@ -2,23 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import orjson
 import pytest
 
 from sidecar.admission.limiter import Permit
-from sidecar.control.law import FAILED, IGNORED, SUCCESS, LatencyKind, Verdict
+from sidecar.control.law import SUCCESS, LatencyKind, Verdict
 from sidecar.dialects import DIALECTS
 from sidecar.outcomes import Outcome, RejectionKind
-from sidecar.proxy.answer import AnswerTap
+from sidecar.proxy.answer import AnswerTap, Ending, verdict_of
 from sidecar.upstream.transport import ResponseHead
 from tests.admission.callers import LATE
 from tests.admission.conftest import MakeLimiter
 from tests.fakes.law import ScriptedLaw
 from tests.support import virtual_time
 
-WALL = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
 SSE = (b"Content-Type", b"text/event-stream; charset=utf-8")
 JSON = (b"Content-Type", b"application/json")
 GZIP = (b"Content-Encoding", b"GZIP ")
@@ -65,7 +63,7 @@ async def ending(
     *headers: tuple[bytes, bytes],
     body: Sequence[bytes] = (b"x",),
     dialect: str = "openai",
-) -> tuple[Verdict, RejectionKind | None]:
+) -> Ending:
     """How an attempt with this answer ends; a second passes before its body."""
     limiter = make_limiter(law)
     with await limiter.acquire(max_wait=0, late=LATE) as permit:
@@ -74,7 +72,7 @@ async def ending(
         for piece in body:
             watched.tap.write([piece])
         await asyncio.sleep(1)
-        return watched.tap.finish(WALL)
+        return watched.tap.finish()
 
 
 def latencies(law: ScriptedLaw) -> list[tuple[float, LatencyKind]]:
@@ -109,7 +107,7 @@ async def test_a_stream_is_measured_at_its_first_meaningful_byte(
         await asyncio.sleep(3)
         watched.tap.write([b"data: [DONE]\n\n"])
 
-        assert watched.tap.finish(WALL) == (SUCCESS, None)
+        assert watched.tap.finish() == Ending(SUCCESS)
 
     assert latencies(law) == [(3.0, LatencyKind.FIRST_BYTE)]
 
@@ -130,7 +128,9 @@ async def test_a_whole_answer_is_measured_by_its_length(
     """Two seconds for 8 tokens and the prefill's 32."""
     body = orjson.dumps({"usage": {"completion_tokens": 8}})
 
-    assert await ending(make_limiter, law, 200, JSON, body=[body[:5], body[5:]]) == (SUCCESS, None)
+    ended = await ending(make_limiter, law, 200, JSON, body=[body[:5], body[5:]])
+
+    assert ended == Ending(SUCCESS, None, 8)
     assert latencies(law) == [(2.0 / 40, LatencyKind.PER_TOKEN)]
 
 
@@ -154,36 +154,26 @@ async def test_a_whole_answer_without_tokens_is_measured_in_total(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "outcome", "kind"),
+    ("kind", "broken", "outcome"),
     [
-        (429, b"rate_limit_exceeded", Outcome.OVERLOAD, RejectionKind.RATE),
-        (429, b"slow_down", Outcome.OVERLOAD, RejectionKind.RAMP),
-        (503, b"", Outcome.OVERLOAD, RejectionKind.OVERLOAD),
-        (429, b"insufficient_quota", Outcome.IGNORED, RejectionKind.QUOTA),
-        (413, b"", Outcome.IGNORED, RejectionKind.TOO_LARGE),
-        (409, b"", Outcome.IGNORED, RejectionKind.TRANSIENT),
-        (400, b"", Outcome.IGNORED, None),
-        (401, b"", Outcome.IGNORED, None),
-        (500, b"", Outcome.FAILED, RejectionKind.TRANSIENT),
-        (502, b"", Outcome.FAILED, RejectionKind.TRANSIENT),
+        (RejectionKind.RATE, False, Outcome.OVERLOAD),
+        (RejectionKind.RAMP, False, Outcome.OVERLOAD),
+        (RejectionKind.OVERLOAD, True, Outcome.OVERLOAD),
+        (RejectionKind.QUOTA, False, Outcome.IGNORED),
+        (RejectionKind.TOO_LARGE, False, Outcome.IGNORED),
+        (RejectionKind.TRANSIENT, False, Outcome.IGNORED),
+        (None, False, Outcome.IGNORED),
+        (RejectionKind.TRANSIENT, True, Outcome.FAILED),
+        (None, True, Outcome.FAILED),
     ],
 )
-@virtual_time
-async def test_a_refusal_ends_as_its_kind_and_is_never_measured(
-    make_limiter: MakeLimiter,
-    law: ScriptedLaw,
-    status: int,
-    code: bytes,
-    outcome: Outcome,
-    kind: RejectionKind | None,
+def test_only_push_back_tells_of_capacity(
+    kind: RejectionKind | None, broken: bool, outcome: Outcome
 ) -> None:
-    verdict, found = await ending(
-        make_limiter, law, status, JSON, body=[b'{"error":{"code":"%b"}}' % code]
-    )
+    verdict = verdict_of(kind, broken=broken, retry_after=30.0)
 
-    assert (verdict.outcome, found) == (outcome, kind)
-    assert verdict.kind is (kind if outcome is Outcome.OVERLOAD else None)
-    assert law.measured == []
+    pushed = outcome is Outcome.OVERLOAD
+    assert verdict == Verdict(outcome, kind if pushed else None, 30.0 if pushed else None)
 
 
 @pytest.mark.parametrize(
@@ -203,49 +193,62 @@ async def test_an_error_in_mid_stream_ends_as_its_kind_though_the_status_was_200
     outcome: Outcome,
     kind: RejectionKind,
 ) -> None:
-    verdict, found = await ending(make_limiter, law, 200, SSE, body=[b"data: {}\n\n", ERROR % code])
+    ended = await ending(make_limiter, law, 200, SSE, body=[b"data: {}\n\n", ERROR % code])
 
-    assert (verdict.outcome, found) == (outcome, kind)
+    assert (ended.verdict.outcome, ended.rejection) == (outcome, kind)
+
+
+@pytest.mark.parametrize(("status", "body"), [(204, []), (304, [])])
+@virtual_time
+async def test_an_answer_without_a_body_is_a_success(
+    make_limiter: MakeLimiter, law: ScriptedLaw, status: int, body: list[bytes]
+) -> None:
+    ended = await ending(make_limiter, law, status, body=body)
+
+    assert ended == Ending(SUCCESS)
 
 
 @virtual_time
-async def test_a_push_back_carries_the_provider_s_hint(
+async def test_a_document_that_is_an_error_though_the_status_was_200(
     make_limiter: MakeLimiter, law: ScriptedLaw
 ) -> None:
-    retry = (b"Retry-After", b"Tue, 24 Nov 2026 12:00:30 GMT")
+    """OpenRouter, when a model's own provider fails."""
+    body = b'{"error":{"code":429,"message":"upstream is busy"}}'
 
-    verdict, _ = await ending(make_limiter, law, 429, JSON, retry)
+    ended = await ending(make_limiter, law, 200, JSON, body=[body], dialect="openrouter")
 
-    assert verdict == Verdict(Outcome.OVERLOAD, RejectionKind.RATE, 30.0)
+    assert (ended.verdict.outcome, ended.rejection) == (Outcome.OVERLOAD, RejectionKind.RATE)
+    assert law.measured == []
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"), [(204, SUCCESS), (304, SUCCESS), (404, IGNORED), (500, FAILED)]
+    ("headers", "body", "tokens"),
+    [
+        ([JSON], b'{"usage":{"prompt_tokens":30,"completion_tokens":8}}', 38),
+        ([SSE], b'data: {"usage":{"prompt_tokens":30,"completion_tokens":8}}\n\n', 38),
+        ([JSON], b"{}", None),
+        ([SSE], b"data: {}\n\n", None),
+    ],
 )
 @virtual_time
-async def test_an_answer_without_a_body_ends_by_its_status(
-    make_limiter: MakeLimiter, law: ScriptedLaw, status: int, verdict: Verdict
+async def test_the_tokens_used_are_told(
+    make_limiter: MakeLimiter,
+    law: ScriptedLaw,
+    headers: list[tuple[bytes, bytes]],
+    body: bytes,
+    tokens: int | None,
 ) -> None:
-    ended, _ = await ending(make_limiter, law, status, body=[])
-
-    assert ended == verdict
+    assert (await ending(make_limiter, law, 200, *headers, body=[body])).tokens == tokens
 
 
 @virtual_time
-async def test_a_refusal_that_says_it_is_a_stream_is_read_whole(
-    make_limiter: MakeLimiter, law: ScriptedLaw
-) -> None:
-    body = b'{"error":{"code":"insufficient_quota"}}'
+async def test_tokens_may_stand_in_headers(make_limiter: MakeLimiter, law: ScriptedLaw) -> None:
+    """Bedrock's InvokeModel, whose body has the shape of any model there."""
+    counts = [
+        (b"x-amzn-bedrock-input-token-count", b"30"),
+        (b"x-amzn-bedrock-output-token-count", b"8"),
+    ]
 
-    assert await ending(make_limiter, law, 429, SSE, body=[body]) == (IGNORED, RejectionKind.QUOTA)
+    ended = await ending(make_limiter, law, 200, JSON, *counts, body=[b"{}"], dialect="bedrock")
 
-
-@virtual_time
-async def test_an_error_body_of_unreasonable_size_counts_by_its_status(
-    make_limiter: MakeLimiter, law: ScriptedLaw
-) -> None:
-    body = b'{"error":{"code":"insufficient_quota"}}' + b" " * 20_000
-
-    _, kind = await ending(make_limiter, law, 429, JSON, body=[body])
-
-    assert kind is RejectionKind.RATE
+    assert ended.tokens == 38

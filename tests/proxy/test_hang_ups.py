@@ -42,7 +42,7 @@ async def unread(hang_ups: HangUps) -> AsyncIterator[tuple[Unread, socket.socket
     with far:
         _, protocol = await loop.connect_accepted_socket(lambda: Unread(hang_ups), near)
         protocol.transport.pause_reading()
-        hang_ups.watch(protocol.descriptor, protocol.transport)
+        hang_ups.watch(protocol.descriptor, protocol.transport.close)
         far.sendall(bytes(1000))
         yield protocol, far
         protocol.transport.abort()
@@ -89,7 +89,7 @@ async def test_a_peer_that_hung_up_before_the_watch_is_noticed_too(hang_ups: Han
         await settle()
         assert not near.lost.is_set()
 
-        hang_ups.watch(near.descriptor, near.transport)
+        hang_ups.watch(near.descriptor, near.transport.close)
         await _at_once(near.lost)
 
 
@@ -114,7 +114,7 @@ async def test_who_is_read_from_again_is_left_alone(hang_ups: HangUps) -> None:
 
 async def test_watching_and_forgetting_twice_is_harmless(hang_ups: HangUps) -> None:
     async with unread(hang_ups) as (near, _):
-        hang_ups.watch(near.descriptor, near.transport)
+        hang_ups.watch(near.descriptor, near.transport.close)
         assert hang_ups.watched == 1
         assert repr(hang_ups) == "<HangUps 1 watched>"
         hang_ups.forget(near.descriptor)
@@ -128,7 +128,7 @@ async def test_a_closed_socket_can_be_forgotten(hang_ups: HangUps) -> None:
         gone.connect(listener.getsockname())
         async with unread(hang_ups) as (near, _):
             descriptor = gone.fileno()
-            hang_ups.watch(descriptor, near.transport)
+            hang_ups.watch(descriptor, near.transport.close)
             gone.close()
             hang_ups.forget(descriptor)
 

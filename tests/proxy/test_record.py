@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from sidecar.events import RequestFinished
-from sidecar.outcomes import Endpoint, RequestStatus
-from sidecar.proxy.record import UNKNOWN, RequestRecord
+from sidecar.outcomes import Endpoint, RejectionKind, RequestStatus
+from sidecar.proxy.record import UNKNOWN, RequestRecord, request_status
 
 FULL = RequestRecord(
     method="POST",
@@ -20,6 +20,7 @@ FULL = RequestRecord(
     attempts=1,
     body_read=100.5,
     queue_wait=2.0,
+    first_wait=2.0,
     sent=102.625,
     first_byte=103.0,
 )
@@ -57,4 +58,43 @@ def test_overhead_is_unknown_where_nothing_was_sent(record: RequestRecord) -> No
 
 
 def test_without_a_queue_all_of_the_time_before_sending_is_overhead() -> None:
-    assert replace(FULL, queue_wait=None).finished(105.0).overhead == 2.125
+    assert replace(FULL, queue_wait=None, first_wait=0.0).finished(105.0).overhead == 2.125
+
+
+def test_waits_add_up_and_only_the_first_one_came_before_the_sending() -> None:
+    record = replace(FULL, queue_wait=None, first_wait=0.0)
+    record.queued(2.0)
+    record.queued(30.0)
+
+    event = record.finished(140.0)
+
+    assert (event.queue_wait, event.overhead) == (32.0, 0.125)
+
+
+def test_every_answer_says_how_it_went() -> None:
+    assert replace(FULL, attempts=2, queue_wait=0.0126).own_fields() == (
+        (b"x-sidecar-attempts", b"2"),
+        (b"x-sidecar-queue-ms", b"13"),
+    )
+    assert RequestRecord(method="GET", arrived=1.0).own_fields()[1] == (b"x-sidecar-queue-ms", b"0")
+
+
+@pytest.mark.parametrize(
+    ("http_status", "rejection", "status"),
+    [
+        (200, None, RequestStatus.OK),
+        (304, None, RequestStatus.OK),
+        (200, RejectionKind.RATE, RequestStatus.RATE_LIMITED),
+        (200, RejectionKind.TRANSIENT, RequestStatus.SERVER_ERROR),
+        (400, None, RequestStatus.CLIENT_ERROR),
+        (429, RejectionKind.QUOTA, RequestStatus.RATE_LIMITED),
+        (429, RejectionKind.OVERLOAD, RequestStatus.OVERLOADED),
+        (503, RejectionKind.RAMP, RequestStatus.RATE_LIMITED),
+        (409, RejectionKind.TRANSIENT, RequestStatus.CLIENT_ERROR),
+        (500, RejectionKind.TRANSIENT, RequestStatus.SERVER_ERROR),
+    ],
+)
+def test_an_answer_counts_by_its_kind_then_by_its_status(
+    http_status: int, rejection: RejectionKind | None, status: RequestStatus
+) -> None:
+    assert request_status(http_status, rejection) is status

@@ -21,6 +21,7 @@ from sidecar.proxy.rescue import (
 PROMISED = {
     "queue_full", "queue_timeout", "deadline", "draining", "buffer_full", "body_too_large",
     "no_route", "upstream_connect", "upstream_timeout", "upstream_protocol",
+    "quota_exhausted",
 }  # fmt: skip
 """Values of `x-sidecar-reason` that the documentation names."""
 
@@ -51,7 +52,9 @@ def test_the_tree_is_all_in_one_file() -> None:
         (errors.BadRequestError(), 400, "bad_request"),
         (errors.ConnectError(), 502, "upstream_connect"),
         (errors.UpstreamTimeoutError(), 504, "upstream_timeout"),
+        (errors.ConnectTimeoutError(), 504, "upstream_timeout"),
         (errors.UpstreamProtocolError(), 502, "upstream_protocol"),
+        (errors.NoAnswerError(), 502, "upstream_protocol"),
         (errors.StreamBrokenError(), 502, "upstream_protocol"),
         (errors.UpstreamError(), 502, "upstream_protocol"),
         (errors.DeadlineError(), 504, "deadline"),
@@ -99,7 +102,19 @@ def test_the_answer_is_json_in_the_shape_of_the_route_s_provider(name: str) -> N
 
     assert dict(fields)[b"Content-Type"] == b"application/json"
     assert dict(fields)[b"x-sidecar-reason"] == b"internal"
-    assert "error" in orjson.loads(body)
+    assert INTERNAL.message in str(orjson.loads(body))
+
+
+def test_fields_that_a_provider_s_sdk_needs_come_along() -> None:
+    fields, _ = rescue_answer(rescue_of(ShedError(ShedReason.QUEUE_FULL)), DIALECTS["bedrock"])
+
+    assert b"x-amzn-errortype" in dict(fields)
+
+
+def test_what_was_tried_often_enough_is_not_worth_a_later_try() -> None:
+    fields, _ = rescue_answer(RESCUES[errors.ConnectError], DIALECTS["openai"], final=True)
+
+    assert dict(fields)[b"x-should-retry"] == b"false"
 
 
 @pytest.mark.parametrize(

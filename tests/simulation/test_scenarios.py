@@ -4,7 +4,6 @@ The figures are means over a few fixed seeds, so a target has a little slack. `p
 benchmarks.control` plays the same rows on more of them, beside other systems' laws.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,23 +54,33 @@ KNOWN: Sequence[Known] = (
         Target("rejections", at_most=1.3),
         "reaches 1.15: four pods probe, and one's probe pushes another back",
     ),
-    Known("D", Target("jain", at_least=0.95), "reaches 0.97: few cuts to grow equal by"),
+    Known("D", Target("jain", at_least=0.95), "reaches 0.97 to 0.99: few cuts to grow equal by"),
     Known("D8", Target("jain", at_least=0.935), "reaches 0.96: six places are coarse shares"),
     Known(
         "E2",
         Target("reach", at_most=50),
-        "reaches 34 s: the jump is found only when the next probe is due, up to 20 s later",
+        "reaches 28 to 40 s: the jump is found only when the next probe is due, up to 20 s later",
     ),
 )
 
-NEIGHBOURS = ("A2", "A15", "C16", "CQ", "C8G", "G2", "E4", "F0", "H1", "H20")
+NEIGHBOURS = (
+    "A2",
+    "A15",
+    "C16",
+    "CQ",
+    "C8G",
+    "G2",
+    "E4",
+    "F0",
+    "H1",
+    "H20",
+    "B3000",
+    "B3000n",
+    "BS",
+)
 """Rows beside the table: the law must not be made for the table alone."""
 
-JUDGED = [
-    *(scenario.name for scenario in TABLE if not scenario.awaits),
-    *NEIGHBOURS,
-]
-AWAITING = [scenario.name for scenario in TABLE if scenario.awaits]
+JUDGED = [*(scenario.name for scenario in TABLE), *NEIGHBOURS]
 
 
 def played(scenario: Scenario) -> dict[str, float]:
@@ -109,16 +118,6 @@ def test_every_target_holds(name: str) -> None:
     ]
 
     assert missed == [], f"{name}: {scenario.title}"
-
-
-@pytest.mark.parametrize("name", AWAITING)
-def test_rows_that_await_the_pacer_are_played_and_not_judged(name: str) -> None:
-    scenario = SCENARIOS[name]
-    figures = played(scenario)
-
-    assert all(math.isfinite(value) for value in figures.values())
-    assert figures["goodput"] > 0
-    assert {target.measure for target in scenario.targets} <= figures.keys()
 
 
 @pytest.mark.parametrize(

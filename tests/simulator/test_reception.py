@@ -41,6 +41,7 @@ async def test_places_are_counted_to_the_end() -> None:
     state = reception.state()
     assert (state["accepted"], state["finished"], state["broken"], state["peak"]) == (2, 1, 1, 1)
     assert (state["in_flight"], state["waiting"]) == (0, 0)
+    assert state["accepted_llm_tokens"] == 2 * (3 + QUICK.answer_median * QUICK.tokens_per_second)
 
 
 async def test_a_place_given_to_someone_who_just_left_is_no_error() -> None:

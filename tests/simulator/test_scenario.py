@@ -1,5 +1,6 @@
 """Shipped scenarios load; what is wrong with others is said in one line each."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from sidecar.outcomes import RejectionKind
 from sidecar.simulator.plan import SlotPlan, SlotStep
 from sidecar.simulator.scenario import load, names, read
 from tests.simulator.providing import running
+from tests.support import virtual_time
 
 _EXPECTED = {
     "batching",
@@ -40,6 +42,37 @@ async def test_every_shipped_scenario_loads_and_serves(name: str) -> None:
 
     assert scenario.title.endswith(".")
     assert status in {200, 500}
+
+
+@virtual_time
+async def test_an_outage_may_change_its_words_while_it_lasts() -> None:
+    scenario = read(
+        {
+            "title": "Silent 503s for 30 s, then 30 s of 429s that ask to come back 30 s later.",
+            "capacity": {
+                "outages": [
+                    {"start": 10, "end": 40, "status": 503, "kind": "overload"},
+                    {"start": 40, "end": 70, "retry_after": 30},
+                ]
+            },
+        }
+    )
+    async with running(scenario) as provider:
+        seen = []
+        for _ in range(4):
+            status, headers, _ = await provider.chat(x_simulate="ttft=0; total=0")
+            seen.append((status, headers.get("retry-after")))
+            await asyncio.sleep(25)
+
+    assert seen == [(200, None), (503, None), (429, "30"), (200, None)]
+
+
+async def test_one_request_in_ten_fails_in_the_flaky_scenario() -> None:
+    async with running(load("flaky")) as provider:
+        for _ in range(200):
+            await provider.chat(x_simulate="ttft=0; total=0")
+
+        assert 10 <= provider.model()["rejected"]["500"] <= 30
 
 
 def test_every_key_arrives() -> None:

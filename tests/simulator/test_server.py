@@ -204,6 +204,7 @@ async def test_the_state_tells_the_truth(quick: Running) -> None:
         "waiting": 0,
         "capacity": None,
         "accepted": 2,
+        "accepted_llm_tokens": 24.0,
         **{ending.value: 0 for ending in Ending},
         "finished": 1,
         "broken": 1,

@@ -1,8 +1,16 @@
 """Events with everything in them, to be changed where a test needs it."""
 
-from sidecar.events import AttemptFinished, LimitChanged, RequestFinished
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus
-from sidecar.telemetry.views import LimiterView
+from sidecar.control.allowance import Unit
+from sidecar.events import (
+    AttemptFinished,
+    LimitChanged,
+    QuotaExhausted,
+    RequestFinished,
+    RequestQueued,
+    RetryStarted,
+)
+from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
+from sidecar.telemetry.views import LimiterView, WebSocketView
 
 REQUEST = RequestFinished(
     upstream="openai",
@@ -30,6 +38,12 @@ REJECTED = AttemptFinished(
 
 CHANGE = LimitChanged("openai", "gpt", 10, 9, LimitReason.OVERLOAD)
 
+RETRY = RetryStarted("openai", "gpt", RejectionKind.OVERLOAD)
+
+QUEUED = RequestQueued("openai", "gpt", WaitReason.LIMIT)
+
+QUOTA = QuotaExhausted("openai", "gpt", 15.0)
+
 VIEW = LimiterView(
     upstream="openai",
     model="gpt",
@@ -40,4 +54,9 @@ VIEW = LimiterView(
     upstream_limited=True,
     p95=0.75,
     baseline=0.5,
+    learned_rate=4.75,
+    remaining={Unit.REQUESTS: 12.0},
+    wait_reason=WaitReason.LEARNED_RATE,
 )
+
+SOCKETS = [WebSocketView("openai", "gpt", open=2, opened=5)]

@@ -11,6 +11,9 @@ LABELLED = {
     "ai_api_latency_seconds": ("endpoint",),
     "ai_api_limit_changes_total": ("direction", "reason"),
     "ai_api_rejections_total": ("kind",),
+    "ai_api_retries_total": ("reason",),
+    "ai_api_waits_total": ("reason",),
+    "ai_api_provider_remaining": ("unit",),
     "ai_api_shed_total": ("reason",),
 }
 UNLABELLED = {"ai_api_overhead_seconds": (), "ai_api_build_info": ("version",)}

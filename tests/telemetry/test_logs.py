@@ -10,7 +10,7 @@ import pytest
 from sidecar.events import BugFound, Event, RequestFinished
 from sidecar.outcomes import RequestStatus
 from sidecar.telemetry.logs import LEVELS, Log, LogObserver, bug_fields, make_log
-from tests.telemetry.made import ATTEMPT, CHANGE, REJECTED, REQUEST
+from tests.telemetry.made import ATTEMPT, CHANGE, QUEUED, QUOTA, REJECTED, REQUEST, RETRY
 
 STAMPS = {"event", "level", "timestamp"}
 
@@ -78,8 +78,22 @@ def test_a_limit_change_is_one_line_at_debug() -> None:
     }
 
 
-def test_attempts_are_not_logged() -> None:
-    assert lines(ATTEMPT, REJECTED) == []
+def test_a_retry_is_one_line_at_debug() -> None:
+    (line,) = lines(RETRY)
+
+    assert (line["event"], line["level"], line["reason"]) == ("retry", "debug", "overload")
+    assert line.keys() == STAMPS | {"upstream", "model", "reason"}
+
+
+def test_a_quota_that_is_used_up_is_a_warning() -> None:
+    (line,) = lines(QUOTA)
+
+    assert (line["event"], line["level"], line["seconds"]) == ("quota_exhausted", "warning", 15.0)
+    assert line.keys() == STAMPS | {"upstream", "model", "seconds"}
+
+
+def test_attempts_and_waits_are_not_logged() -> None:
+    assert lines(ATTEMPT, REJECTED, QUEUED) == []
 
 
 def raised(text: str) -> ValueError:

@@ -13,10 +13,22 @@ from sidecar.telemetry.prometheus import MetricsCollector
 from sidecar.telemetry.series import SeriesObserver
 from sidecar.telemetry.views import LimiterView
 from sidecar.version import __version__
-from tests.telemetry.made import ATTEMPT, CHANGE, REJECTED, REQUEST, VIEW
+from tests.telemetry.made import (
+    ATTEMPT,
+    CHANGE,
+    QUEUED,
+    QUOTA,
+    REJECTED,
+    REQUEST,
+    RETRY,
+    SOCKETS,
+    VIEW,
+)
 
 KEY = {"upstream": "openai", "model": "gpt"}
 SHED = replace(REQUEST, status=RequestStatus.SHED, reason="queue_full", client_retry=True)
+
+EVENTS = (REQUEST, SHED, ATTEMPT, REJECTED, CHANGE, RETRY, QUEUED, QUOTA)
 
 
 def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorRegistry:
@@ -24,7 +36,7 @@ def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorReg
     for event in events:
         counts.notify(event)  # type: ignore[arg-type]  # only events are passed
     registry = CollectorRegistry()
-    registry.register(MetricsCollector(counts, lambda: views))
+    registry.register(MetricsCollector(counts, lambda: views, lambda: SOCKETS if views else ()))
     return registry
 
 
@@ -45,23 +57,29 @@ def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorReg
         ("ai_api_upstream_limited", KEY, 1),
         ("ai_api_p95_latency_seconds", KEY, 0.75),
         ("ai_api_baseline_latency_seconds", KEY, 0.5),
+        ("ai_api_learned_rate", KEY, 4.75),
+        ("ai_api_provider_remaining", {**KEY, "unit": "requests"}, 12),
+        ("ai_api_retries_total", {**KEY, "reason": "overload"}, 1),
+        ("ai_api_waits_total", {**KEY, "reason": "limit"}, 1),
         ("ai_api_limit_changes_total", {**KEY, "direction": "down", "reason": "overload"}, 1),
         ("ai_api_rate_limit_hits_total", KEY, 1),
         ("ai_api_rejections_total", {**KEY, "kind": "rate"}, 1),
         ("ai_api_attempts_total", KEY, 2),
         ("ai_api_client_retries_total", KEY, 1),
         ("ai_api_shed_total", {**KEY, "reason": "queue_full"}, 1),
+        ("ai_api_websockets_open", KEY, 2),
+        ("ai_api_websockets_opened_total", KEY, 5),
         ("ai_api_build_info", {"version": __version__}, 1),
     ],
 )
 def test_events_and_states_become_samples(name: str, labels: dict[str, str], value: float) -> None:
-    scraped = registry(REQUEST, SHED, ATTEMPT, REJECTED, CHANGE, views=[VIEW])
+    scraped = registry(*EVENTS, views=[VIEW])
 
     assert scraped.get_sample_value(name, labels) == value
 
 
 def test_what_is_exported_is_what_the_catalogue_says() -> None:
-    scraped = registry(REQUEST, SHED, ATTEMPT, REJECTED, CHANGE, views=[VIEW])
+    scraped = registry(*EVENTS, views=[VIEW])
     families = {family.name: family for family in scraped.collect()}
 
     assert set(families) == {metric.family for metric in METRICS}
@@ -85,10 +103,11 @@ def test_without_traffic_there_is_nothing_but_the_version_and_an_empty_histogram
 
 
 def test_what_is_not_known_yet_is_not_exported_as_a_number() -> None:
-    scraped = registry(views=[replace(VIEW, p95=None, baseline=None)])
+    scraped = registry(views=[replace(VIEW, p95=None, baseline=None, learned_rate=None)])
 
     assert scraped.get_sample_value("ai_api_p95_latency_seconds", KEY) is None
     assert scraped.get_sample_value("ai_api_baseline_latency_seconds", KEY) is None
+    assert scraped.get_sample_value("ai_api_learned_rate", KEY) is None
     assert scraped.get_sample_value("ai_api_concurrency_limit", KEY) == 9
 
 

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sidecar.events import BugFound
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus
+from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
 from sidecar.telemetry.series import RECENT_CHANGES, SeriesObserver
-from tests.telemetry.made import ATTEMPT, CHANGE, REJECTED, REQUEST
+from tests.telemetry.made import ATTEMPT, CHANGE, QUEUED, QUOTA, REJECTED, REQUEST, RETRY
 
 WALL = datetime(2026, 11, 24, tzinfo=UTC)
 KEY = ("openai", "gpt")
@@ -28,6 +28,20 @@ def test_requests_are_counted_by_status_and_timed_by_endpoint() -> None:
     assert series.latency[Endpoint.CHAT].sum == 3.0
     assert sum(series.latency[Endpoint.EMBEDDINGS].counts) == 1
     assert series.queue_wait.sum == 0.75
+
+
+def test_the_length_of_a_websocket_is_no_latency() -> None:
+    series = counted(replace(REQUEST, http_status=101)).series[KEY]
+
+    assert series.requests == {RequestStatus.OK: 1}
+    assert not series.latency
+
+
+def test_retries_and_waits_are_counted_by_their_reasons() -> None:
+    series = counted(RETRY, RETRY, QUEUED, QUOTA).series[KEY]
+
+    assert series.retries == {RejectionKind.OVERLOAD: 2}
+    assert series.waits == {WaitReason.LIMIT: 1}
 
 
 def test_every_pair_has_counts_of_its_own() -> None:

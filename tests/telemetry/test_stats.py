@@ -12,7 +12,17 @@ from sidecar.telemetry.series import SeriesObserver
 from sidecar.telemetry.stats import Stats
 from sidecar.telemetry.views import LimiterView
 from sidecar.version import __version__
-from tests.telemetry.made import ATTEMPT, CHANGE, REJECTED, REQUEST, VIEW
+from tests.telemetry.made import (
+    ATTEMPT,
+    CHANGE,
+    QUEUED,
+    QUOTA,
+    REJECTED,
+    REQUEST,
+    RETRY,
+    SOCKETS,
+    VIEW,
+)
 
 WALL = datetime(2026, 11, 24, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -21,7 +31,7 @@ def snapshot(*events: object, views: Iterable[LimiterView] = ()) -> dict[str, An
     """As it arrives over the wire."""
     counts = SeriesObserver(lambda: WALL)
     times = iter((100.0, 107.5))
-    stats = Stats(counts, lambda: views, lambda: next(times))
+    stats = Stats(counts, lambda: views, lambda: SOCKETS, lambda: next(times))
     for event in events:
         counts.notify(event)  # type: ignore[arg-type]  # only events are passed
     document: dict[str, Any] = orjson.loads(orjson.dumps(stats.snapshot()))
@@ -41,6 +51,7 @@ def test_without_traffic_everything_is_zero_or_unknown() -> None:
             "queue_depth": 0,
         },
         "limits": [],
+        "websockets": [{"upstream": "openai", "model": "gpt", "open": 2, "opened": 5}],
         "recent_limit_changes": [],
     }
 
@@ -49,7 +60,8 @@ def test_a_limit_shows_its_state_and_its_counts() -> None:
     shed = replace(REQUEST, status=RequestStatus.SHED, reason="queue_full")
     limited = replace(REQUEST, status=RequestStatus.RATE_LIMITED)
 
-    (limit,) = snapshot(REQUEST, REQUEST, shed, limited, ATTEMPT, REJECTED, views=[VIEW])["limits"]
+    events = (REQUEST, REQUEST, shed, limited, ATTEMPT, REJECTED, RETRY, QUEUED, QUOTA)
+    (limit,) = snapshot(*events, views=[VIEW])["limits"]
 
     assert limit == {
         "upstream": "openai",
@@ -65,6 +77,12 @@ def test_a_limit_shows_its_state_and_its_counts() -> None:
         "p95_latency_seconds": 0.75,
         "baseline_latency_seconds": 0.5,
         "upstream_limited": True,
+        "wait_reason": "learned_rate",
+        "learned_rate_per_second": 4.75,
+        "provider_remaining": {"requests": 12.0},
+        "attempts": 2,
+        "retries_by_reason": {"overload": 1},
+        "waits_by_reason": {"limit": 1},
         "requests_by_status": {"ok": 2, "shed": 1, "rate_limited": 1},
         "rejections_by_kind": {RejectionKind.RATE.value: 1},
         "shed_by_reason": {"queue_full": 1},

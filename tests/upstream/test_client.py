@@ -14,6 +14,7 @@ from sidecar.errors import (
 from sidecar.upstream.client import RawTransport
 from sidecar.upstream.config import UpstreamConfig
 from sidecar.upstream.transport import UpstreamRequest
+from sidecar.upstream.tunnel import Line
 from tests.fakes.raw_server import Peer, RawServer, Script, answers, in_turn
 from tests.upstream.exchanges import (
     CHUNKED,
@@ -27,6 +28,7 @@ from tests.upstream.exchanges import (
     post,
     settle,
 )
+from tests.upstream.test_tunnel import Before
 
 
 async def test_a_request_and_its_answer_cross_byte_for_byte(transport: RawTransport) -> None:
@@ -548,3 +550,14 @@ async def test_closing_the_transport_ends_what_is_under_way(transport: RawTransp
 async def expect_cut_off(transport: RawTransport, server: RawServer) -> None:
     with pytest.raises(UpstreamProtocolError, match="lost"):
         await fetch(transport, get(server.origin))
+
+
+async def test_a_tunnel_needs_a_101(transport: RawTransport) -> None:
+    async with RawServer(answers(OK)) as server:
+        app = Line(asyncio.Transport(), Before(), b"")
+        async with transport.exchange(get(server.origin)) as response:
+            with pytest.raises(RuntimeError):
+                await response.join(app)
+            await response.relay(Sink())
+        with pytest.raises(RuntimeError):
+            await response.join(app)

@@ -300,3 +300,25 @@ async def test_our_own_closing_is_no_hang_up() -> None:
         await owner.gone.wait()
 
     assert connection.cut_unanswered_after is None
+
+
+# A tunnel in place of an exchange
+
+
+async def test_behind_a_101_it_can_be_given_away() -> None:
+    """With what came early; and then silence is nobody's fault."""
+    switch = b"HTTP/1.1 101 OK\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    async with RawServer(answers(switch + b"early")) as server:
+        connection = await connect(server, read_timeout=SHORT)
+        reader = ResponseReader(for_head=False, max_head_bytes=65536, websocket=True)
+        delivery = connection.begin(reader)
+        connection.send(b"GET / HTTP/1.1\r\n\r\n")
+        await delivery.head()
+        line = connection.release()
+
+        assert (line.transport, line.predecessor) == (connection._transport, connection)
+        assert (line.early, line.full, line.lost) == (b"early", False, False)
+        await asyncio.sleep(2 * SHORT)
+        assert not connection.closed
+        assert not connection.finish()  # it is nobody's after this
+        assert connection.release().lost

@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.upstream.headers import lookup, request_headers, response_headers
+from sidecar.upstream.headers import (
+    TO_WEBSOCKET,
+    lookup,
+    request_headers,
+    response_headers,
+    to_websocket,
+)
 
 HOP_BY_HOP = [
     b"Connection", b"Keep-Alive", b"Proxy-Authenticate", b"Proxy-Authorization",
@@ -29,6 +35,34 @@ def test_what_the_transport_writes_anew_and_what_is_for_us_does_not_go_to_the_pr
     name: bytes,
 ) -> None:
     assert request_headers([(name, b"1")]) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "asks"),
+    [
+        ([b"websocket"], True),
+        ([b" WebSocket\t"], True),
+        ([], False),
+        ([b""], False),
+        ([b"h2c"], False),
+        ([b"websocket, h2c"], False),
+        ([b"websocket/13"], False),
+        ([b"websocket", b"websocket"], False),
+        ([b"websocket", b"h2c"], False),
+    ],
+)
+def test_an_upgrade_is_one_to_websocket_or_to_something_else(
+    values: list[bytes], asks: bool
+) -> None:
+    fields = [(b"X-Upgrade", b"h2c"), *((b"upGRADE", value) for value in values)]
+
+    assert to_websocket(fields) == asks
+    assert request_headers(fields) == [(b"X-Upgrade", b"h2c")]
+
+
+def test_what_asks_for_a_websocket_does_not_pass_but_is_made_anew() -> None:
+    assert to_websocket(TO_WEBSOCKET)
+    assert request_headers(TO_WEBSOCKET) == response_headers(TO_WEBSOCKET) == []
 
 
 def test_a_response_keeps_its_length() -> None:

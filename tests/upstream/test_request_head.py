@@ -35,6 +35,16 @@ def test_host_comes_first_then_the_fields_as_given_then_the_framing() -> None:
     )
 
 
+def test_a_websocket_is_asked_for_behind_the_fields() -> None:
+    fields = [(b"sec-WebSocket-KEY", b"x")]
+    wanted = UpstreamRequest(ORIGIN, "GET", b"/v1", fields, None, websocket=True)
+
+    assert encode_head(wanted, b"provider") == (
+        b"GET /v1 HTTP/1.1\r\nHost: provider\r\nsec-WebSocket-KEY: x\r\n"
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    )
+
+
 def test_bytes_that_are_no_utf8_and_targets_stay_as_they_are() -> None:
     wanted = request(target=b"/v1/files/a%2Fb?q=\xe9", headers=[(b"X", b"caf\xe9 \xff")])
 

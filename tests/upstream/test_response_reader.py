@@ -16,8 +16,10 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 LIMIT = 65536
 
 
-def reader_of(*reads: bytes, for_head: bool = False, limit: int = LIMIT) -> ResponseReader:
-    reader = ResponseReader(for_head=for_head, max_head_bytes=limit)
+def reader_of(
+    *reads: bytes, for_head: bool = False, limit: int = LIMIT, websocket: bool = False
+) -> ResponseReader:
+    reader = ResponseReader(for_head=for_head, max_head_bytes=limit, websocket=websocket)
     for data in reads:
         reader.feed(data)
     return reader
@@ -160,6 +162,58 @@ def test_who_may_use_the_connection_again(response: bytes, keep_alive: bool) -> 
     assert (reader.complete, reader.keep_alive) == (True, keep_alive)
 
 
+SWITCH = b"HTTP/1.1 101 Go\r\nConnection: x, UPGRADE\r\nupgrade: WebSocket\r\n"
+
+
+@pytest.mark.parametrize("framing", [b"", b"Content-Length: 3\r\n", b"Transfer-Encoding: x\r\n"])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_behind_a_101_that_was_asked_for_everything_is_kept_as_it_is(
+    framing: bytes, size: int
+) -> None:
+    data = SWITCH + framing + b"\r\n\x00HTTP/1.1 200 OK\r\n\r\n\xff"
+    reader = reader_of(
+        b"HTTP/1.1 103 Early\r\n\r\n",
+        *(data[i : i + size] for i in range(0, len(data), size)),
+        b"more",
+        websocket=True,
+    )
+    reader.finish()
+
+    assert reader.head is not None
+    assert (reader.head.status, reader.head.reason, reader.head.content_length) == (101, b"Go", 0)
+    assert (b"upgrade", b"WebSocket") in reader.head.headers
+    assert b"".join(reader.take()) == b"\x00HTTP/1.1 200 OK\r\n\r\n\xffmore"
+    assert (reader.complete, reader.keep_alive) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        SWITCH.replace(b"WebSocket", b"h2c"),
+        SWITCH.replace(b"WebSocket", b"websocket, h2c"),
+        SWITCH + b"Upgrade: websocket\r\n",
+        SWITCH.replace(b"UPGRADE", b"y"),
+        SWITCH.replace(b"Connection: x, UPGRADE\r\n", b""),
+        SWITCH.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        SWITCH + b"X: %b\r\n" % bytes(LIMIT).replace(b"\0", b"x"),
+    ],
+    ids=["h2c", "a list", "two", "not for this hop", "no Connection", "HTTP/1.0", "too long"],
+)
+def test_a_101_that_does_not_grant_a_websocket_is_a_protocol_error(response: bytes) -> None:
+    with pytest.raises(UpstreamProtocolError):
+        reader_of(response + b"\r\nabc", websocket=True)
+
+
+def test_a_websocket_that_is_refused_is_answered_like_anything_else() -> None:
+    refusal = (
+        b"HTTP/1.1 429 No\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 2\r\n"
+    )
+    reader = reader_of(refusal + b"\r\nno", websocket=True)
+
+    assert reader.take() == [b"no"]
+    assert (reader.complete, reader.keep_alive) == (True, True)
+
+
 BAD_HEADS = {
     "garbage": b"\x16\x03\x01\x02\x00garbage\r\n\r\n",
     "html": b"<html>\r\n\r\n",
@@ -171,6 +225,7 @@ BAD_HEADS = {
     "status 20": b"HTTP/1.1 20 OK\r\n\r\n",
     "status 2000": b"HTTP/1.1 2000 OK\r\n\r\n",
     "101": b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nbytes",
+    "101 to WebSocket": SWITCH + b"\r\nbytes",
     "101 without upgrade": b"HTTP/1.1 101 Switching\r\n\r\n",
     "100 with a body": b"HTTP/1.1 100 Continue\r\nContent-Length: 3\r\n\r\nabc" + OK + b"\r\n",
     "NUL in a value": OK + b"X: a\0b\r\n\r\n",

@@ -12,9 +12,11 @@ from benchmarks.dataplane.procfs import cores
 from benchmarks.dataplane.rows import Row
 from sidecar.admission import LimitKey
 from sidecar.admission.limiter import Limiter
+from sidecar.control.ceilings import CeilingConfig
 from sidecar.control.config import LimitConfig
 from sidecar.control.law import SUCCESS
 from sidecar.control.modes import law_factory
+from sidecar.control.rates import Rates
 from sidecar.events import Event
 from sidecar.outcomes import ShedReason
 
@@ -61,6 +63,7 @@ async def _admissions(size: int, count: int) -> float:
     limiter = Limiter(
         LimitKey("openai", "bench"),
         law_factory("fixed", config)(loop.time()),
+        Rates(CeilingConfig(), feed_forward=False),
         max_waiting=size,
         loop=loop,
         observer=_Nobody(),

@@ -36,6 +36,13 @@ class Ask:
     """A stream ends with usage."""
     embeddings: Embeddings | None = None
 
+    @property
+    def vectors(self) -> Embeddings:
+        """What is to be embedded; only where something is."""
+        if self.embeddings is None:
+            raise TypeError("not an embeddings request")
+        return self.embeddings
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:

@@ -1,5 +1,7 @@
 """OpenAI's embeddings."""
 
+from typing import Any
+
 import orjson
 
 from sidecar.simulator.protocol.ask import Answer, Ask, Body, Embeddings, count, model_of, required
@@ -71,16 +73,18 @@ def _wrong(message: str) -> RefusedError:
     return RefusedError(Trouble.BAD_REQUEST, message, param="input")
 
 
-def whole_embeddings(ask: Ask, answer: Answer) -> bytes:  # noqa: ARG001  # same seam as the others
+def whole_embeddings(ask: Ask, _answer: Answer) -> bytes:
     """The vectors, in the order of the inputs."""
-    wanted = ask.embeddings
-    if wanted is None:
-        raise TypeError("not an embeddings request")
+    return orjson.dumps(embedded(ask))
+
+
+def embedded(ask: Ask) -> dict[str, Any]:
+    """The same as a document."""
+    wanted = ask.vectors
     make = vector_base64 if wanted.base64 else vector_floats
     data = [
         {"object": "embedding", "index": index, "embedding": make(seed, wanted.dimensions)}
         for index, seed in enumerate(wanted.inputs)
     ]
     usage = {"prompt_tokens": ask.prompt.tokens, "total_tokens": ask.prompt.tokens}
-    document = {"object": "list", "data": data, "model": ask.model, "usage": usage}
-    return orjson.dumps(document)
+    return {"object": "list", "data": data, "model": ask.model, "usage": usage}

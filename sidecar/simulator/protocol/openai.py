@@ -1,6 +1,6 @@
 """OpenAI's chat completions, legacy completions and models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -25,6 +25,14 @@ _FINGERPRINT = "fp_simulated"
 _MODEL_CREATED = 1_704_067_200  # 2024-01-01
 _SLOT = b"\x1f"
 """Stands for the word while an event's frame is made; JSON never contains it raw."""
+
+
+Frame = Mapping[str, Any]
+"""The fields that all chunks of a stream share."""
+Count = Callable[[Ask, int], Mapping[str, Any]]
+"""The usage of an answer with so many output tokens."""
+End = Callable[[Ask, Answer, Frame], bytes]
+"""The events after the last word."""
 
 
 def read_chat(body: Body, path_model: str | None) -> Ask:
@@ -75,33 +83,48 @@ def usage(ask: Ask, output_tokens: int) -> Mapping[str, Any]:
     }
 
 
-def whole_chat(ask: Ask, answer: Answer) -> bytes:
-    """A chat completion."""
+def whole_chat(ask: Ask, answer: Answer, *, count_up: Count = usage, **more: Any) -> bytes:
+    """A chat completion; `more` are fields that a provider adds."""
     message = {"role": "assistant", "content": answer.text, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": _finish(answer)}
     document = {
         **_frame(ask, answer, "chatcmpl-", "chat.completion"),
         "choices": [choice],
-        "usage": usage(ask, len(answer.words)),
+        "usage": count_up(ask, len(answer.words)),
         "service_tier": "default",
+        **more,
     }
     return orjson.dumps(document)
 
 
-def stream_chat(ask: Ask, answer: Answer) -> Script:
-    """The same as chunks."""
+def stream_chat(ask: Ask, answer: Answer, *, end: End | None = None) -> Script:
+    """The same as chunks; `end` is how a provider ends them."""
     frame = _frame(ask, answer, "chatcmpl-", "chat.completion.chunk")
-
-    def chunk(delta: Mapping[str, Any], finish: str | None) -> Mapping[str, Any]:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _chunk(ask, frame, [choice])
-
     first = {"role": "assistant", "content": "", "refusal": None}
     return Script(
-        event(chunk(first, None)),
-        pieces(chunk({"content": _SLOT.decode()}, None), answer.words),
-        event(chunk({}, _finish(answer))) + _stream_end(ask, answer, frame),
+        event(_chunk(ask, frame, [_delta(first)])),
+        pieces(_chunk(ask, frame, [_delta({"content": _SLOT.decode()})]), answer.words),
+        (end or _chat_end)(ask, answer, frame),
     )
+
+
+def last_chunk(answer: Answer, frame: Frame, **more: Any) -> bytes:
+    """The event that says why the words end."""
+    return event({**frame, "choices": [_delta({}, _finish(answer))], **more})
+
+
+def usage_chunk(frame: Frame, used: Mapping[str, Any]) -> bytes:
+    """An event with nothing but the usage."""
+    return event({**frame, "choices": [], "usage": used})
+
+
+def _chat_end(ask: Ask, answer: Answer, frame: Frame) -> bytes:
+    more = {"usage": None} if ask.include_usage else {}
+    return last_chunk(answer, frame, **more) + _stream_end(ask, answer, frame)
+
+
+def _delta(delta: Mapping[str, Any], reason: str | None = None) -> Mapping[str, Any]:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 
 def whole_completion(ask: Ask, answer: Answer) -> bytes:
@@ -128,19 +151,17 @@ def pieces(document: Mapping[str, Any], words: Sequence[bytes]) -> list[bytes]:
     return [b"%b%b%b" % (before, word, after) for word in words]
 
 
-def _chunk(
-    ask: Ask, frame: Mapping[str, Any], choices: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any]:
+def _chunk(ask: Ask, frame: Frame, choices: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     document = {**frame, "choices": choices}
     if ask.include_usage:
         document["usage"] = None  # as the real ones do in every chunk but the last
     return document
 
 
-def _stream_end(ask: Ask, answer: Answer, frame: Mapping[str, Any]) -> bytes:
+def _stream_end(ask: Ask, answer: Answer, frame: Frame) -> bytes:
     if not ask.include_usage:
         return DONE
-    return event({**frame, "choices": [], "usage": usage(ask, len(answer.words))}) + DONE
+    return usage_chunk(frame, usage(ask, len(answer.words))) + DONE
 
 
 def _frame(ask: Ask, answer: Answer, prefix: str, kind: str) -> dict[str, Any]:

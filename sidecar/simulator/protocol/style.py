@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 
-from sidecar.simulator.protocol.ask import event
 from sidecar.simulator.protocol.refusal import (
     ANTHROPIC_REFUSALS,
     OPENAI_REFUSALS,
@@ -33,31 +32,68 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What an error tells besides what is wrong."""
+
+    request_id: str
+    retry_after: float | None = None
+    """Seconds; None = no hint."""
+
+
+def no_hint(_seconds: float) -> tuple[Header, ...]:
+    """Nothing: this provider never says in a header when to come back."""
+    return ()
+
+
+def seconds_hint(seconds: float) -> tuple[Header, ...]:
+    """`retry-after`, to the millisecond, rounded up."""
+    millis = ceil(seconds * 1000)
+    text = str(millis // 1000) if millis % 1000 == 0 else f"{millis / 1000:.3f}"
+    return (("retry-after", text),)
+
+
+def millis_hint(seconds: float) -> tuple[Header, ...]:
+    """The same, and `retry-after-ms`."""
+    return (*seconds_hint(seconds), ("retry-after-ms", str(ceil(seconds * 1000))))
+
+
+def no_allowance(_left: Allowance, _now: datetime) -> tuple[Header, ...]:
+    """Nothing: this provider tells no rate limits in headers."""
+    return ()
+
+
+def no_error_headers(_refusal: Refusal) -> tuple[Header, ...]:
+    """Nothing: all that is wrong stands in the body."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
     """One provider's manner."""
 
     name: str
     refusals: Mapping[Trouble, Refusal]
-    shape: Callable[[Refusal, str], Mapping[str, Any]]
-    """The error document, given the request's id."""
+    shape: Callable[[Refusal, Told], Mapping[str, Any]]
+    """The error document."""
     id_header: str
     """Carries the request's id."""
-    time_header: str | None
+    time_header: str | None = None
     """Carries the processing time in milliseconds."""
-    fixed_headers: tuple[Header, ...]
+    fixed_headers: tuple[Header, ...] = ()
     """The same on every answer."""
-    allowance_headers: Callable[[Allowance, datetime], tuple[Header, ...]]
+    allowance_headers: Callable[[Allowance, datetime], tuple[Header, ...]] = no_allowance
+    hint: Callable[[float], tuple[Header, ...]] = no_hint
+    """Says in how many seconds to come back."""
+    error_headers: Callable[[Refusal], tuple[Header, ...]] = no_error_headers
+    """What an error says in headers."""
 
-    def error_body(self, refusal: Refusal, request_id: str) -> bytes:
+    def error_body(self, refusal: Refusal, told: Told) -> bytes:
         """The error as a response body."""
-        return orjson.dumps(self.shape(refusal, request_id))
-
-    def error_event(self, refusal: Refusal, request_id: str) -> bytes:
-        """The error as an event of a stream that began well."""
-        return event(self.shape(refusal, request_id), name="error")
+        return orjson.dumps(self.shape(refusal, told))
 
 
-def _openai_shape(refusal: Refusal, _request_id: str) -> Mapping[str, Any]:
+def openai_shape(refusal: Refusal, _told: Told) -> Mapping[str, Any]:
+    """OpenAI's error document, which many others took over."""
     return {
         "error": {
             "message": refusal.message,
@@ -68,17 +104,17 @@ def _openai_shape(refusal: Refusal, _request_id: str) -> Mapping[str, Any]:
     }
 
 
-def _azure_shape(refusal: Refusal, request_id: str) -> Mapping[str, Any]:
+def _azure_shape(refusal: Refusal, told: Told) -> Mapping[str, Any]:
     if refusal.status == 429:  # only these differ from OpenAI's
         return {"error": {"code": "429", "message": refusal.message}}
-    return _openai_shape(refusal, request_id)
+    return openai_shape(refusal, told)
 
 
-def _anthropic_shape(refusal: Refusal, request_id: str) -> Mapping[str, Any]:
+def _anthropic_shape(refusal: Refusal, told: Told) -> Mapping[str, Any]:
     error: dict[str, Any] = {"type": refusal.type, "message": refusal.message}
     if refusal.code is not None:
         error["details"] = {"error_code": refusal.code}
-    return {"type": "error", "error": error, "request_id": request_id}
+    return {"type": "error", "error": error, "request_id": told.request_id}
 
 
 def go_duration(seconds: float) -> str:
@@ -121,29 +157,30 @@ def _anthropic_allowance(left: Allowance, now: datetime) -> tuple[Header, ...]:
 
 
 OPENAI = Style(
-    "openai",
-    OPENAI_REFUSALS,
-    _openai_shape,
-    "x-request-id",
-    "openai-processing-ms",
-    (("openai-organization", "simulated"), ("openai-version", "2020-10-01")),
-    _openai_allowance,
+    name="openai",
+    refusals=OPENAI_REFUSALS,
+    shape=openai_shape,
+    id_header="x-request-id",
+    time_header="openai-processing-ms",
+    fixed_headers=(("openai-organization", "simulated"), ("openai-version", "2020-10-01")),
+    allowance_headers=_openai_allowance,
+    hint=millis_hint,
 )
 AZURE = Style(
-    "azure",
-    OPENAI_REFUSALS,
-    _azure_shape,
-    "apim-request-id",
-    None,
-    (("x-ms-region", "Simulated"),),
-    _azure_allowance,
+    name="azure",
+    refusals=OPENAI_REFUSALS,
+    shape=_azure_shape,
+    id_header="apim-request-id",
+    fixed_headers=(("x-ms-region", "Simulated"),),
+    allowance_headers=_azure_allowance,
+    hint=millis_hint,
 )
 ANTHROPIC = Style(
-    "anthropic",
-    ANTHROPIC_REFUSALS,
-    _anthropic_shape,
-    "request-id",
-    None,
-    (("anthropic-organization-id", "simulated"),),
-    _anthropic_allowance,
+    name="anthropic",
+    refusals=ANTHROPIC_REFUSALS,
+    shape=_anthropic_shape,
+    id_header="request-id",
+    fixed_headers=(("anthropic-organization-id", "simulated"),),
+    allowance_headers=_anthropic_allowance,
+    hint=seconds_hint,
 )

@@ -1,16 +1,16 @@
-"""Starts and ends provider, sidecar and load."""
+"""Starts and ends provider, sidecar and load, as users start them, on free ports of loopback."""
 
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.sockets.case import Case
+from benchmarks.dataplane.procfs import waiting_seconds
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 20.0
@@ -19,6 +19,14 @@ _PATIENCE = 20.0
 
 class HarnessError(Exception):
     """The benchmark itself failed."""
+
+
+class RunningSidecar(NamedTuple):
+    """Where it listens, and its process."""
+
+    proxy_port: int
+    admin_port: int
+    pid: int
 
 
 @contextmanager
@@ -36,11 +44,11 @@ def _process(command: Sequence[str], out: int, **more: Any) -> Iterator["subproc
 
 
 @contextmanager
-def provider(case: Case, folder: Path) -> Iterator[tuple[int, int]]:
-    """A running provider; gives its port and process id."""
-    scenario = folder / "case.toml"
-    scenario.write_text(case.scenario(), encoding="utf-8")
-    command = ("sidecar", "provider", "--port", "0", "--scenario", str(scenario))
+def provider(scenario: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """A running provider with a scenario, given as TOML; gives its port and process id."""
+    file = folder / "case.toml"
+    file.write_text(scenario, encoding="utf-8")
+    command = ("sidecar", "provider", "--port", "0", "--scenario", str(file))
     with _process(command, subprocess.PIPE, stdin=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         line = process.stdout.readline().decode()
@@ -51,22 +59,29 @@ def provider(case: Case, folder: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def sidecar(provider_port: int, folder: Path) -> Iterator[tuple[int, int, int]]:
-    """A running sidecar with default settings; gives proxy port, admin port and process id."""
+def sidecar(
+    provider_port: int, folder: Path, *, passed_on: Sequence[str]
+) -> Iterator[RunningSidecar]:
+    """A running sidecar with default settings, but for those of the environment's whose names begin
+    with one of `passed_on`."""
+    kept = tuple(f"SIDECAR_{group}_" for group in passed_on)
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("SIDECAR_")},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(kept) or not name.startswith("SIDECAR_")
+        },
         "SIDECAR_UPSTREAM_URLS": f"openai=http://127.0.0.1:{provider_port}",
         "SIDECAR_PROXY_PORT": "0",
         "SIDECAR_ADMIN_HOST": "127.0.0.1",
         "SIDECAR_ADMIN_PORT": "0",
-        **{name: value for name, value in os.environ.items() if name.startswith("SIDECAR_LIMIT_")},
     }
     log = folder / "sidecar.log"
     with (
         log.open("wb") as out,
         _process(("sidecar",), out.fileno(), stdin=subprocess.DEVNULL, env=environment) as process,
     ):
-        yield (*_ports(process, log), process.pid)
+        yield RunningSidecar(*_ports(process, log), process.pid)
 
 
 def _ports(process: "subprocess.Popen[bytes]", log: Path) -> tuple[int, int]:
@@ -85,12 +100,10 @@ def _ports(process: "subprocess.Popen[bytes]", log: Path) -> tuple[int, int]:
 
 
 @contextmanager
-def load(case: Case, port: int) -> Iterator["Load"]:
-    """A running load."""
-    command = ("benchmarks.sockets.load",)
-    with _process(command, subprocess.PIPE, stdin=subprocess.PIPE) as process:
+def load(module: str, job: Mapping[str, Any]) -> Iterator["Load"]:
+    """A running load: a module that reads its job as a line of JSON and prints what it saw."""
+    with _process((module,), subprocess.PIPE, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        job = {"port": port, "clients": case.clients, "stream": case.stream}
         process.stdin.write(json.dumps(job).encode() + b"\n")
         process.stdin.flush()
         yield Load(process)
@@ -103,10 +116,17 @@ class Load:
         self._process = process
         self.pid = process.pid
 
-    def end(self) -> dict[str, int]:
-        """Stop asking; what the app saw: answers by status, `shed`, `lost`."""
-        out, _ = self._process.communicate(timeout=_PATIENCE)
+    def end(self, patience: float = _PATIENCE) -> Any:
+        """End its standard input and give it `patience` seconds; what it printed, decoded."""
+        try:
+            out, _ = self._process.communicate(timeout=patience)
+        except subprocess.TimeoutExpired as error:
+            raise HarnessError(f"the load did not end within {patience:g} s") from error
         if self._process.returncode:
             raise HarnessError("the load failed")
-        counts: dict[str, int] = json.loads(out)
-        return counts
+        return json.loads(out)
+
+
+def denied_seconds(pids: Sequence[int]) -> float:
+    """Time so far in which one of these wanted a core that others had; 0 where nobody tells."""
+    return waiting_seconds(pids) if sys.platform == "linux" else 0.0
