@@ -20,7 +20,8 @@ if it is a refusal, held (`proxy.held`) until it is known whether there will be 
 - `telemetry`   Listeners: counts, metrics, logs, `/stats`.
 - `admin`       The second server: metrics, health, statistics.
 - `simulator`   A provider with hidden limits, for the demo, tests and benchmarks.
-- `app`         The composition root; `settings` the environment; `cli` the commands; `demo` the demo.
+- `app`         The composition root; `settings` the environment (`setting_rows` shows it to people);
+                `cli` the commands; `demo` the demo.
 
 Layers are checked by import-linter (pyproject.toml): a package imports what stands below it, never
 the reverse, and the pure ones know no I/O, no clock and no dice.

@@ -125,7 +125,8 @@ def _provider(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
-    from sidecar.settings import load_settings, setting_rows
+    from sidecar.setting_rows import setting_rows
+    from sidecar.settings import load_settings
 
     rows = setting_rows(load_settings())
     if arguments.check:

@@ -1,25 +1,26 @@
 """Every setting: its name, default, range, unit and effect, in one place.
 
 The environment is read here and nowhere else. The README's table and `llm-sidecar config` are made
-from these fields; the components have config objects of their own and do not know this module.
+from these fields (`setting_rows`); the components have config objects of their own and do not know this module.
 """
 
 import difflib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sidecar.control.ceilings import CeilingConfig
 from sidecar.control.config import LimitConfig
+from sidecar.control.modes import Mode
 from sidecar.errors import ConfigError
 from sidecar.proxy.body import BodyConfig
+from sidecar.proxy.retries import Telling
 from sidecar.retry.policy import RetryConfig
+from sidecar.setting_rows import allowed_values
 from sidecar.upstream.config import UpstreamConfig
 from sidecar.upstream.routes import Routes, parse_upstreams
 
@@ -67,7 +68,7 @@ class Settings(BaseSettings):
     admin_port: int = _setting(
         18090, "port of metrics, health and statistics; 0 = any", ge=0, le=65_535
     )
-    limit_mode: Literal["adaptive", "fixed", "observe"] = _setting(
+    limit_mode: Mode = _setting(
         "adaptive",
         "`adaptive` finds the limit, `fixed` stays at the initial one,"
         " `observe` computes and exports it but holds nobody back",
@@ -134,7 +135,7 @@ class Settings(BaseSettings):
         ge=0,
         le=1,
     )
-    retry_should_retry: Literal["exhausted", "always", "never"] = _setting(
+    retry_should_retry: Telling = _setting(
         "exhausted",
         "when a rejection passed to the app says `x-should-retry: false` to its SDK:"
         " once the sidecar did what it could, always, or never",
@@ -263,66 +264,3 @@ def _problem(detail: Any) -> str:
     field = str(detail["loc"][0]).lower().removeprefix(PREFIX.lower())
     allowed = allowed_values(Settings.model_fields[field])
     return f"{PREFIX}{field.upper()}={detail['input']!r}: must be {allowed}"
-
-
-def allowed_values(field: FieldInfo) -> str:
-    """What a setting may be, in words."""
-    kinds = [
-        kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not type(None)
-    ]
-    if kinds[0] is str:
-        return "text"
-    if kinds[0] is bool:
-        return "true or false"
-    if isinstance(kinds[0], str):  # a Literal's values
-        return " or ".join(kinds)
-    number = "a whole number" if kinds[0] is int else "a number"
-    signs = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-    bounds = [
-        f"{words} {getattr(limit, sign)}"
-        for limit in field.metadata
-        for sign, words in signs.items()
-        if hasattr(limit, sign)
-    ]
-    return ", ".join([number, " and ".join(bounds)] if bounds else [number])
-
-
-@dataclass(frozen=True, slots=True)
-class SettingRow:
-    """One setting for people: `llm-sidecar config` and the README show these."""
-
-    name: str
-    value: str
-    default: str
-    source: Literal["environment", "default"]
-    unit: str
-    allowed: str
-    effect: str
-
-
-def setting_rows(settings: Settings) -> list[SettingRow]:
-    """All settings in the order of the class."""
-    rows = []
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra
-        unit = extra["unit"] if isinstance(extra, dict) else ""
-        rows.append(
-            SettingRow(
-                name=PREFIX + name.upper(),
-                value=_shown(getattr(settings, name)),
-                default=_shown(field.default),
-                source="environment" if name in settings.model_fields_set else "default",
-                unit=str(unit),
-                allowed=allowed_values(field),
-                effect=field.description or "",
-            )
-        )
-    return rows
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "none" if value in (None, "") else str(value)

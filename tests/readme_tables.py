@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sidecar.settings import Settings, setting_rows
+from sidecar.setting_rows import setting_rows
+from sidecar.settings import Settings
 from sidecar.telemetry.catalogue import METRICS, SERIES
 
 README = Path(__file__).parent.parent / "README.md"

@@ -10,7 +10,8 @@ from sidecar.control.config import LimitConfig
 from sidecar.errors import ConfigError
 from sidecar.proxy.body import BodyConfig
 from sidecar.retry.policy import RetryConfig
-from sidecar.settings import Settings, load_settings, setting_rows
+from sidecar.setting_rows import setting_rows
+from sidecar.settings import Settings, load_settings
 from sidecar.upstream.config import UpstreamConfig
 
 DEFAULTS = {

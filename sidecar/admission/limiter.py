@@ -42,81 +42,19 @@ waiter's future with its task:
 import asyncio
 import math
 from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Self
 
 from sidecar.admission import LimitKey
 from sidecar.admission.alarm import Alarm
 from sidecar.admission.fair_share import FairShare
+from sidecar.admission.permit import Permit
 from sidecar.admission.queue_speed import QueueSpeed
 from sidecar.admission.waiting_line import Waiter, WaitingLine
 from sidecar.control.allowance import Allowance
 from sidecar.control.law import IGNORED, ExportedLaw, LatencyKind, LimitChange, Ticket, Verdict
-from sidecar.control.rates import Rates, Reservation
+from sidecar.control.rates import Rates
 from sidecar.errors import ShedError
 from sidecar.events import LimitChanged, Observer, RequestQueued
 from sidecar.outcomes import Priority, ShedReason, WaitReason
-
-
-class Permit:
-    """The right to one attempt in flight, held to the last byte.
-
-    Leaving the context unsettled means IGNORED; settling twice is harmless.
-    """
-
-    __slots__ = ("_limiter", "_settled", "priority", "reservation", "ticket")
-
-    def __init__(
-        self,
-        limiter: "Limiter",
-        ticket: Ticket,
-        reservation: Reservation | None,
-        priority: Priority,
-    ) -> None:
-        self._limiter = limiter
-        self._settled = False
-        self.ticket = ticket
-        self.reservation = reservation
-        self.priority = priority
-
-    def measure(self, latency: float, kind: LatencyKind) -> None:
-        """Report a latency in seconds (or seconds per token); at most once, before `settle`."""
-        self._limiter.measure(self.ticket, latency, kind)
-
-    @property
-    def listens(self) -> bool:
-        """Whether `told` is of use now."""
-        return self._limiter.listens
-
-    def told(self, allowances: Iterable[Allowance]) -> None:
-        """Report what the answer's headers say of the provider's rate limits; before `settle`."""
-        self._limiter.told(self.ticket, allowances)
-
-    def settle(self, verdict: Verdict, *, used_tokens: int | None = None) -> None:
-        """Report the attempt's ending and free its place.
-
-        `used_tokens` replaces what was reserved; None = unknown, the reservation stands.
-        """
-        if not self._settled:
-            self._settled = True
-            self._limiter.settle(self, verdict, used_tokens)
-
-    def refund(self) -> None:
-        """Give the place back unused: nothing was sent, so nothing of any ceiling was used."""
-        if not self._settled:
-            self._settled = True
-            self._limiter.refund(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.settle(IGNORED)
 
 
 class Limiter:

@@ -7,7 +7,7 @@ Looking on must not fail a request: a bug in here ends the looking, not the rela
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sidecar.admission.limiter import Permit
+from sidecar.admission.permit import Permit
 from sidecar.control.law import FAILED, IGNORED, SUCCESS, LatencyKind, Verdict
 from sidecar.dialects import Dialect
 from sidecar.metering.first_byte import FirstByte

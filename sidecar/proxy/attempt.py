@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from sidecar.admission.limiter import Permit
+from sidecar.admission.permit import Permit
 from sidecar.clock import Clock
 from sidecar.control.law import FAILED, IGNORED, Verdict
 from sidecar.dialects import Dialect

@@ -19,7 +19,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from sidecar.admission.limiter import Limiter, Permit
+from sidecar.admission.limiter import Limiter
+from sidecar.admission.permit import Permit
 from sidecar.admission.pool import LimiterPool
 from sidecar.dialects import Call
 from sidecar.errors import ShedError, UpstreamError

@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
-from sidecar.admission.limiter import Limiter, Permit
+from sidecar.admission.limiter import Limiter
+from sidecar.admission.permit import Permit
 from sidecar.control.law import SUCCESS
 from sidecar.errors import ShedError
 from sidecar.outcomes import Priority, ShedReason

@@ -6,7 +6,8 @@ import weakref
 
 import pytest
 
-from sidecar.admission.limiter import Limiter, Permit
+from sidecar.admission.limiter import Limiter
+from sidecar.admission.permit import Permit
 from sidecar.admission.waiting_line import Waiter
 from sidecar.control.law import IGNORED, SUCCESS, LatencyKind
 from sidecar.errors import ShedError

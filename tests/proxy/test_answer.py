@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 import pytest
 
-from sidecar.admission.limiter import Permit
+from sidecar.admission.permit import Permit
 from sidecar.control.law import SUCCESS, LatencyKind, Verdict
 from sidecar.dialects import DIALECTS
 from sidecar.outcomes import Outcome, RejectionKind
