@@ -17,7 +17,11 @@ from sidecar.admin.routes import admin_app
 from sidecar.admission.pool import LimiterPool
 from sidecar.clock import LoopClock
 from sidecar.control.modes import law_factory, rates_factory
+from sidecar.cost.meter import CostMeter
+from sidecar.cost.price_list import PriceList
+from sidecar.cost.providers import price_providers
 from sidecar.errors import ListenError
+from sidecar.events import Observer
 from sidecar.proxy.activity import Activity
 from sidecar.proxy.attempt import Surroundings
 from sidecar.proxy.body import BodyMemory
@@ -27,15 +31,19 @@ from sidecar.proxy.pipeline import Pipeline
 from sidecar.proxy.retries import Retries
 from sidecar.proxy.server import ProxyServer
 from sidecar.proxy.websocket import WebSockets
+from sidecar.services import Services
 from sidecar.settings import Settings
+from sidecar.telemetry.history import History
 from sidecar.telemetry.logs import Log, LogObserver
 from sidecar.telemetry.observers import Observers
 from sidecar.telemetry.prometheus import MetricsCollector
 from sidecar.telemetry.series import SeriesObserver
 from sidecar.telemetry.stats import Stats
 from sidecar.telemetry.views import (
+    CostView,
     LimiterView,
     WebSocketView,
+    cost_views,
     limiter_views,
     websocket_views,
 )
@@ -64,7 +72,19 @@ class Sidecar:
         self.readiness = Readiness()
         self.activity = Activity(loop)
         self.counts = SeriesObserver(clock.wall)
-        self.observers = Observers([self.counts, LogObserver(log)], log)
+        self.prices = PriceList(loop)
+        self.costs = CostMeter(
+            own=settings.prices(),
+            listed=self.prices,
+            providers=price_providers(settings.upstreams()),
+            wall=clock.wall,
+        )
+        listeners: list[Observer] = [
+            self.counts,
+            LogObserver(log),
+            *([self.costs] if settings.cost_enabled else []),
+        ]
+        self.observers = Observers(listeners, log)
         self.pool = LimiterPool(
             law_factory(settings.limit_mode, settings.limit()),
             rates_factory(settings.limit_mode, settings.ceilings(), settings.rate_feed_forward),
@@ -87,22 +107,40 @@ class Sidecar:
             now=clock.now,
         )
         self.memory = BodyMemory(settings.body().max_held_bytes)
-        self.stats = Stats(self.counts, self.views, self.socket_views, clock.now)
+        self.stats = Stats(self.counts, self.views, self.socket_views, self.cost_views, clock.now)
+        self.history = History(
+            self.counts,
+            self.views,
+            self.cost_views,
+            loop=loop,
+            wall=clock.wall,
+            mode=settings.limit_mode,
+            maximum=settings.limit_max,
+        )
+        pipeline = Pipeline(
+            pool=self.pool,
+            around=Surroundings(transport=self.transport, clock=clock, observer=self.observers),
+            retries=Retries(
+                settings.retry(),
+                settings.retry_should_retry,
+                now=clock.now,
+                draw=draw,
+                observer=self.observers,
+            ),
+            exhausted=self.exhausted,
+            queue_timeout=settings.queue_timeout,
+        )
+        self.services = Services(
+            pipeline,
+            settings,
+            pool=self.pool,
+            memory=self.memory,
+            loop=loop,
+            observer=self.observers,
+        )
         handler = ProxyHandler(
             routes=settings.routes(),
-            pipeline=Pipeline(
-                pool=self.pool,
-                around=Surroundings(transport=self.transport, clock=clock, observer=self.observers),
-                retries=Retries(
-                    settings.retry(),
-                    settings.retry_should_retry,
-                    now=clock.now,
-                    draw=draw,
-                    observer=self.observers,
-                ),
-                exhausted=self.exhausted,
-                queue_timeout=settings.queue_timeout,
-            ),
+            service=self.services.outermost,
             websockets=self.websockets,
             memory=self.memory,
             body_config=settings.body(),
@@ -111,8 +149,10 @@ class Sidecar:
             observer=self.observers,
         )
         registry = CollectorRegistry()
-        registry.register(MetricsCollector(self.counts, self.views, self.socket_views))
-        admin = admin_app(registry, self.stats.snapshot, self.readiness)
+        registry.register(
+            MetricsCollector(self.counts, self.views, self.socket_views, self.cost_views)
+        )
+        admin = admin_app(registry, self.stats.snapshot, self.history, self.readiness)
         self._proxy = web.ServerRunner(ProxyServer(handler), shutdown_timeout=_STOP_GRACE)
         self._admin = web.AppRunner(admin, access_log=None, shutdown_timeout=_STOP_GRACE)
         self._now = clock.now
@@ -124,6 +164,10 @@ class Sidecar:
     def socket_views(self) -> list[WebSocketView]:
         """WebSockets by upstream and model, now."""
         return websocket_views(self.websockets.open, self.websockets.opened)
+
+    def cost_views(self) -> list[CostView]:
+        """Costs by upstream and model, so far."""
+        return cost_views(self.costs.costs())
 
     @property
     def proxy_port(self) -> int:
@@ -140,6 +184,7 @@ class Sidecar:
         settings = self.settings
         await _listen(self._admin, settings.admin_host, settings.admin_port, "SIDECAR_ADMIN_PORT")
         await _listen(self._proxy, settings.proxy_host, settings.proxy_port, "SIDECAR_PROXY_PORT")
+        self.history.start()
         self.readiness.listening = True
         self.log.info(
             "started",
@@ -161,8 +206,11 @@ class Sidecar:
 
     async def stop(self) -> None:
         """Cancel what is left and close every socket; the admin port last."""
+        self.history.stop()
         await self._proxy.cleanup()
+        await self.services.close()
         await self.transport.close()
+        self.prices.close()
         await self._admin.cleanup()
         self.log.info("stopped")
 

@@ -3,11 +3,14 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from sidecar.costs import arguments as costs
 from sidecar.errors import ConfigError, SidecarError
+from sidecar.sweep import arguments as sweep
 from sidecar.version import __version__
 
 T = TypeVar("T")
@@ -19,9 +22,11 @@ _EPILOG = "Settings are environment variables: see `llm-sidecar config`."
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], int] = arguments.command
     try:
-        return command(arguments)
+        return _run(arguments)
+    except BrokenPipeError:  # who read the output has seen enough: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still unsaid
+        return 1
     except ConfigError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)  # noqa: T201  # a command speaks to its user
@@ -31,6 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    command: Callable[[argparse.Namespace], int] = arguments.command
+    code = command(arguments)
+    sys.stdout.flush()
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve", help="run the sidecar (the default)", epilog=_EPILOG)
     _add_demo(commands)
     _add_provider(commands)
+    sweep.add(commands, run_loop)
+    costs.add(commands)
     config = commands.add_parser("config", help="print every setting", epilog=_EPILOG)
     config.add_argument("--check", action="store_true", help="only validate; print nothing if fine")
     config.add_argument("--json", action="store_true", help="print JSON")
@@ -75,8 +89,8 @@ def _add_provider(commands: Any) -> None:
     provider = commands.add_parser(
         "provider",
         help="run the simulated provider alone",
-        description="A provider with hidden limits that speaks OpenAI's and Anthropic's APIs:"
-        " chat completions, completions, responses, embeddings, messages, models.",
+        description="A provider with hidden limits that speaks the APIs of all dialects:"
+        " /openai/v1, /anthropic, /gemini, … begin the paths; without them OpenAI's and Anthropic's.",
         epilog="The truth about its capacity stands at GET /_simulator/state. A request's header"
         " `x-simulate` makes it fail, hang or break off: `x-simulate: 429; retry-after=2`,"
         " `x-simulate: reset-mid-stream`; see sidecar/simulator/directive.py.",
@@ -103,7 +117,7 @@ def _positive(text: str) -> float:
 
 def _serve(_: argparse.Namespace) -> int:
     from sidecar.app import serve
-    from sidecar.settings import load_settings
+    from sidecar.environment import load_settings
     from sidecar.telemetry.logs import make_log
 
     settings = load_settings()
@@ -125,8 +139,8 @@ def _provider(arguments: argparse.Namespace) -> int:
 
 
 def _config(arguments: argparse.Namespace) -> int:
+    from sidecar.environment import load_settings
     from sidecar.setting_rows import setting_rows
-    from sidecar.settings import load_settings
 
     rows = setting_rows(load_settings())
     if arguments.check:

@@ -30,6 +30,7 @@ class LoopClock:
         # Bound once: `clock.now()` is then the loop's own method, without a layer in between.
         self.now: Callable[[], float] = loop.time
 
-    def wall(self) -> datetime:
+    @staticmethod
+    def wall() -> datetime:
         """The time of day, aware, UTC."""
         return datetime.now(UTC)

@@ -7,13 +7,16 @@
     ├── BadRequestError         the request cannot be understood as HTTP
     ├── ClientGoneError         the app's connection is closed
     ├── DeadlineError           the request's own deadline passed while the provider worked
+    │   └── SdkDeadlineError        its SDK's patience ended, but its next try can join the call
     ├── UpstreamError           the provider, or the way to it
     │   ├── ConnectError            refused, DNS, TLS
     │   ├── UpstreamTimeoutError    no byte for too long
     │   │   └── ConnectTimeoutError     not even a connection
     │   ├── UpstreamProtocolError   not HTTP, or closed before a whole head
-    │   │   └── NoAnswerError           closed before a single byte
-    │   └── StreamBrokenError       ended or garbled in mid-body
+    │   │   ├── NoAnswerError           closed before a single byte
+    │   │   └── AnswerTooLargeError     more than can be kept
+    │   ├── StreamBrokenError       ended or garbled in mid-body
+    │   └── VectorsError            embeddings that do not fit the inputs, asked for twice
     ├── ListenError             a port cannot be had
     └── ConfigError             settings that cannot work
 
@@ -59,6 +62,10 @@ class DeadlineError(SidecarError):
     """The request's own deadline passed before the provider's answer began."""
 
 
+class SdkDeadlineError(DeadlineError):
+    """The app's SDK is about to stop waiting; the call goes on, and its next try can join it."""
+
+
 class UpstreamError(SidecarError):
     """The provider, or the way to it, failed."""
 
@@ -83,8 +90,16 @@ class NoAnswerError(UpstreamProtocolError):
     """The connection ended before a single byte of an answer."""
 
 
+class AnswerTooLargeError(UpstreamProtocolError):
+    """An answer that has to be kept whole is larger than any sensible one."""
+
+
 class StreamBrokenError(UpstreamError):
     """The response body ended too early or is malformed."""
+
+
+class VectorsError(UpstreamError):
+    """Not one vector for each input, and not when asked for again in smaller calls either."""
 
 
 class ListenError(SidecarError):

@@ -6,7 +6,15 @@ Events carry only enums, numbers and bounded names: never a key, a header or a b
 from dataclasses import dataclass
 from typing import Protocol
 
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
+from sidecar.outcomes import (
+    Endpoint,
+    LimitReason,
+    RejectionKind,
+    RequestStatus,
+    UsageSource,
+    WaitReason,
+)
+from sidecar.tokens import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,10 @@ class AttemptFinished:
     rejection: RejectionKind | None
     first_byte: float | None
     """Seconds from sending to the first meaningful body byte; None where none came."""
+    usage: Usage | None = None
+    """LLM tokens that it used, as far as they are known."""
+    usage_source: UsageSource | None = None
+    """None where no tokens are to be expected: a rejection, or a call that uses none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +62,32 @@ class RetryStarted:
     upstream: str
     model: str
     reason: RejectionKind
+
+
+@dataclass(frozen=True, slots=True)
+class CallShared:
+    """A request was answered by the call of an identical one, or by an answer kept from it."""
+
+    upstream: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsBatched:
+    """One call to a provider carried several requests' embeddings."""
+
+    upstream: str
+    model: str
+    requests: int
+    """2 or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrefixAwaited:
+    """A request waited for another one to put their common prompt prefix into the provider's cache."""
+
+    upstream: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +124,9 @@ class RequestFinished:
     """Seconds that the sidecar itself added before the request left for the provider."""
     client_retry: bool
     """The app's SDK says that this is a retry of its own."""
+    usage: Usage | None = None
+    """LLM tokens of all its attempts, as far as they are known; None where another one's call
+    served it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +144,9 @@ Event = (
     | RequestQueued
     | AttemptFinished
     | RetryStarted
+    | CallShared
+    | RequestsBatched
+    | PrefixAwaited
     | QuotaExhausted
     | RequestFinished
     | BugFound

@@ -95,6 +95,30 @@ class LimitReason(StrEnum):
     """A latency test found the slowness foreign: back to the level before it."""
 
 
+class UsageSource(StrEnum):
+    """How the LLM tokens of an answer are known, or why they are not."""
+
+    TOLD = "told"
+    """The provider's own figures."""
+    ESTIMATED = "estimated"
+    """The answer broke off: what was generated until then, from what passed."""
+    ABSENT = "absent"
+    """A whole answer that should have figures, and has none."""
+    INVALID = "invalid"
+    """Figures that make no sense: negative, or no numbers."""
+
+
+class TokenType(StrEnum):
+    """What LLM tokens were (`type` of ai_api_tokens_used_total); subsets are also in their whole."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    CACHED_INPUT = "cached_input"
+    """Of the input: read from the provider's prompt cache."""
+    REASONING = "reasoning"
+    """Of the output: thoughts."""
+
+
 class RequestStatus(StrEnum):
     """How a request ended for the app (`status` of ai_api_requests_total)."""
 

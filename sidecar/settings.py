@@ -1,35 +1,30 @@
 """Every setting: its name, default, range, unit and effect, in one place.
 
-The environment is read here and nowhere else. The README's table and `llm-sidecar config` are made
+`environment` fills them in. The README's table and `llm-sidecar config` are made
 from these fields (`setting_rows`); the components have config objects of their own and do not know this module.
 """
 
-import difflib
-import os
-import re
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sidecar.control.ceilings import CeilingConfig
 from sidecar.control.config import LimitConfig
 from sidecar.control.modes import Mode
+from sidecar.cost.price_file import NO_PRICES, PriceFile, read_price_file
 from sidecar.errors import ConfigError
+from sidecar.proxy.batched import BatchConfig
 from sidecar.proxy.body import BodyConfig
 from sidecar.proxy.retries import Telling
 from sidecar.retry.policy import RetryConfig
-from sidecar.setting_rows import allowed_values
+from sidecar.sharing.config import SharingConfig
+from sidecar.sharing.rules import Mode as SharingMode
 from sidecar.upstream.config import UpstreamConfig
-from sidecar.upstream.routes import Routes, parse_upstreams
+from sidecar.upstream.routes import Routes, Upstream, parse_upstreams
 
 PREFIX = "SIDECAR_"
-
-# Kubernetes puts such variables into every pod of a namespace that has a service called "sidecar…".
-_SERVICE_LINK = re.compile(
-    r"SIDECAR_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)_\w+=.*|\w*=\w+://.*))"
-)
 
 
 def _setting(default: Any, effect: str, *, unit: str = "", **limits: Any) -> Any:
@@ -140,6 +135,65 @@ class Settings(BaseSettings):
         "when a rejection passed to the app says `x-should-retry: false` to its SDK:"
         " once the sidecar did what it could, always, or never",
     )
+    dedup_mode: SharingMode = _setting(
+        "safe",
+        "which identical calls in flight share one: `safe` embeddings, moderations, rerank, token"
+        " counts and lists of models; `deterministic` also prompts with temperature 0; `off` none",
+    )
+    dedup_cache_ttl: float = _setting(
+        0.0,
+        "a finished answer is kept for identical calls this long; 0 = only calls in flight share",
+        unit="s",
+        ge=0,
+        le=86_400,
+    )
+    dedup_cache_bytes: int = _setting(
+        16_777_216,
+        "answers kept at once, the one used the longest ago going first",
+        unit="bytes",
+        ge=0,
+    )
+    batch_enabled: bool = _setting(
+        False, "merge embedding requests while places are scarce, and cut arrays that are too long"
+    )
+    batch_max_size: int = _setting(
+        20, "inputs in one merged embedding call at most", unit="inputs", ge=1, le=100_000
+    )
+    batch_max_wait: float = _setting(
+        0.02,
+        "a merged call gathers requests this long, unless full before; then it asks for its place"
+        " and takes more until it has it",
+        unit="s",
+        ge=0,
+        le=10,
+    )
+    batch_max_inputs: int | None = _setting(
+        None,
+        "longer embedding arrays are cut; none = the provider's limit",
+        unit="inputs",
+        ge=1,
+        le=1_000_000,
+    )
+    batch_max_tokens: int | None = _setting(
+        None,
+        "embedding arrays of more LLM tokens are cut; none = the provider's limit",
+        unit="tokens",
+        ge=1,
+        le=1_000_000_000,
+    )
+    prompt_cache_leader_first: bool = _setting(
+        False,
+        "of calls with the same cacheable prompt prefix one goes ahead, the rest follow at its first byte",
+    )
+    prompt_cache_max_wait: float = _setting(
+        10.0, "longest wait for the one that went ahead", unit="s", gt=0, le=3600
+    )
+    tokens_include_usage: bool = _setting(
+        False,
+        "ask for the usage of streams that tell it only on request, and take the extra chunk out again",
+    )
+    cost_enabled: bool = _setting(True, "estimate cost from list prices and `SIDECAR_COST_PRICES`")
+    cost_prices: str = _setting("", "path of a YAML file with own prices, which go first")
     websockets_max: int = _setting(
         100, "open WebSockets per upstream; beyond it they are shed", ge=0, le=100_000
     )
@@ -180,13 +234,25 @@ class Settings(BaseSettings):
                 )
         except ConfigError as error:
             problems += [f"{PREFIX}UPSTREAM_URLS: {problem}" for problem in error.problems]
+        try:
+            self.prices()
+        except ConfigError as error:
+            problems += [f"{PREFIX}COST_PRICES: {problem}" for problem in error.problems]
         if problems:
             raise ConfigError(problems)
         return self
 
+    def upstreams(self) -> dict[str, Upstream]:
+        """By name."""
+        return parse_upstreams(self.upstream_urls)
+
     def routes(self) -> Routes:
         """The table of upstreams."""
-        return Routes(parse_upstreams(self.upstream_urls), default=self.upstream_default)
+        return Routes(self.upstreams(), default=self.upstream_default)
+
+    def prices(self) -> PriceFile:
+        """The user's own prices, read anew."""
+        return read_price_file(Path(self.cost_prices)) if self.cost_prices else NO_PRICES
 
     def limit(self) -> LimitConfig:
         """The law's numbers."""
@@ -214,6 +280,23 @@ class Settings(BaseSettings):
             budget=self.retry_budget,
         )
 
+    def sharing(self) -> SharingConfig:
+        """How identical calls are shared."""
+        return SharingConfig(
+            mode=self.dedup_mode,
+            cache_ttl=self.dedup_cache_ttl,
+            cache_bytes=self.dedup_cache_bytes,
+        )
+
+    def batch(self) -> BatchConfig:
+        """How embedding requests are merged and cut."""
+        return BatchConfig(
+            max_size=self.batch_max_size,
+            max_wait=self.batch_max_wait,
+            max_inputs=self.batch_max_inputs,
+            max_tokens=self.batch_max_tokens,
+        )
+
     def ceilings(self) -> CeilingConfig:
         """The rates that the sidecar keeps by itself."""
         return CeilingConfig(
@@ -227,40 +310,3 @@ class Settings(BaseSettings):
         return UpstreamConfig(
             connect_timeout=self.upstream_connect_timeout, read_timeout=self.upstream_read_timeout
         )
-
-
-def load_settings() -> Settings:
-    """The settings that the environment gives.
-
-    Raises ConfigError with one line per wrong setting: its name, its value, what is allowed.
-    """
-    problems = [_stranger(name) for name in _strangers()]
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        raise ConfigError(problems + [_problem(detail) for detail in error.errors()]) from error
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from error
-    if problems:
-        raise ConfigError(problems)
-    return settings
-
-
-def _strangers() -> Iterator[str]:
-    for name in sorted(os.environ):
-        known = name.removeprefix(PREFIX).lower() in Settings.model_fields
-        link = _SERVICE_LINK.fullmatch(f"{name}={os.environ[name]}")
-        if name.startswith(PREFIX) and not known and not link:
-            yield name
-
-
-def _stranger(name: str) -> str:
-    known = [PREFIX + field.upper() for field in Settings.model_fields]
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-    return f"{name}: no such setting; the nearest is {near}"
-
-
-def _problem(detail: Any) -> str:
-    field = str(detail["loc"][0]).lower().removeprefix(PREFIX.lower())
-    allowed = allowed_values(Settings.model_fields[field])
-    return f"{PREFIX}{field.upper()}={detail['input']!r}: must be {allowed}"

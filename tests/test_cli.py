@@ -164,3 +164,28 @@ def test_the_fastest_loop_there_is_runs_the_program(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setitem(sys.modules, "uvloop", None)
     assert run_loop(_loop_name()) == "asyncio.unix_events"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("config",),
+        ("costs", "--requests=1", "--input-tokens=1", "--output-tokens=1", "--models=gpt-4o", "--json"),
+    ],
+    ids=["config", "costs"],
+)  # fmt: skip
+async def test_a_reader_that_has_seen_enough_is_no_fault_worth_a_word(
+    command: tuple[str, ...],
+) -> None:
+    """`llm-sidecar config | head -1`, where head leaves before anything is written."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sidecar", *command),
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    _, told = await process.communicate()
+
+    assert (process.returncode, told) == (1, b"")

@@ -1,18 +1,19 @@
 """Every setting: default, range, and one line for whatever is wrong."""
 
-import os
-from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from sidecar.control.ceilings import CeilingConfig
 from sidecar.control.config import LimitConfig
-from sidecar.errors import ConfigError
+from sidecar.cost.price_file import NO_PRICES
+from sidecar.proxy.batched import BatchConfig
 from sidecar.proxy.body import BodyConfig
 from sidecar.retry.policy import RetryConfig
 from sidecar.setting_rows import setting_rows
-from sidecar.settings import Settings, load_settings
+from sidecar.sharing.config import SharingConfig
 from sidecar.upstream.config import UpstreamConfig
+from tests.loading import Load, problems
 
 DEFAULTS = {
     "SIDECAR_UPSTREAM_DEFAULT": "openai",
@@ -43,6 +44,19 @@ DEFAULTS = {
     "SIDECAR_RETRY_MAX_DELAY": "60",
     "SIDECAR_RETRY_BUDGET": "0.2",
     "SIDECAR_RETRY_SHOULD_RETRY": "exhausted",
+    "SIDECAR_DEDUP_MODE": "safe",
+    "SIDECAR_DEDUP_CACHE_TTL": "0",
+    "SIDECAR_DEDUP_CACHE_BYTES": "16777216",
+    "SIDECAR_BATCH_ENABLED": "false",
+    "SIDECAR_BATCH_MAX_SIZE": "20",
+    "SIDECAR_BATCH_MAX_WAIT": "0.02",
+    "SIDECAR_BATCH_MAX_INPUTS": "none",
+    "SIDECAR_BATCH_MAX_TOKENS": "none",
+    "SIDECAR_PROMPT_CACHE_LEADER_FIRST": "false",
+    "SIDECAR_PROMPT_CACHE_MAX_WAIT": "10",
+    "SIDECAR_TOKENS_INCLUDE_USAGE": "false",
+    "SIDECAR_COST_ENABLED": "true",
+    "SIDECAR_COST_PRICES": "none",
     "SIDECAR_WEBSOCKETS_MAX": "100",
     "SIDECAR_LOG_LEVEL": "info",
     "SIDECAR_LOG_FORMAT": "json",
@@ -50,30 +64,6 @@ DEFAULTS = {
     "SIDECAR_DRAIN_TIMEOUT": "600",
 }
 """The promised names and defaults; changing one is a breaking change."""
-
-Load = Callable[..., Settings]
-
-
-@pytest.fixture
-def load(monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Load the settings from exactly these variables."""
-    for name in list(os.environ):  # noqa: TID251  # the reader of the environment is under test
-        if name.upper().startswith("SIDECAR_"):
-            monkeypatch.delenv(name)
-
-    def load(**variables: str) -> Settings:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        return load_settings()
-
-    return load
-
-
-def problems(load: Load, **variables: str) -> list[str]:
-    with pytest.raises(ConfigError) as caught:
-        load(**variables)
-    assert str(caught.value) == "\n".join(caught.value.problems)
-    return caught.value.problems
 
 
 def test_defaults_are_the_promised_ones(load: Load) -> None:
@@ -91,6 +81,9 @@ def test_defaults_agree_with_the_components_own(load: Load) -> None:
     assert settings.upstream() == UpstreamConfig()
     assert settings.retry() == RetryConfig()
     assert settings.ceilings() == CeilingConfig()
+    assert settings.sharing() == SharingConfig()
+    assert settings.batch() == BatchConfig()
+    assert settings.prices() == NO_PRICES
 
 
 def test_every_default_is_itself_allowed(load: Load) -> None:
@@ -134,6 +127,13 @@ def test_what_is_set_reaches_the_components(load: Load) -> None:
         SIDECAR_RETRY_BASE_DELAY="0.5",
         SIDECAR_RETRY_MAX_DELAY="5",
         SIDECAR_RETRY_BUDGET="0.1",
+        SIDECAR_DEDUP_MODE="deterministic",
+        SIDECAR_DEDUP_CACHE_TTL="9",
+        SIDECAR_DEDUP_CACHE_BYTES="1000",
+        SIDECAR_BATCH_MAX_SIZE="5",
+        SIDECAR_BATCH_MAX_WAIT="0.5",
+        SIDECAR_BATCH_MAX_INPUTS="50",
+        SIDECAR_BATCH_MAX_TOKENS="500",
     )
 
     assert settings.limit() == LimitConfig(
@@ -146,6 +146,10 @@ def test_what_is_set_reaches_the_components(load: Load) -> None:
         requests_per_second=0.5, requests_per_minute=20.0, tokens_per_minute=1000.0
     )
     assert settings.retry() == RetryConfig(attempts=1, base_delay=0.5, max_delay=5.0, budget=0.1)
+    assert settings.sharing() == SharingConfig(
+        mode="deterministic", cache_ttl=9.0, cache_bytes=1000
+    )
+    assert settings.batch() == BatchConfig(max_size=5, max_wait=0.5, max_inputs=50, max_tokens=500)
 
 
 def test_a_row_tells_where_its_value_came_from(load: Load) -> None:
@@ -154,43 +158,6 @@ def test_a_row_tells_where_its_value_came_from(load: Load) -> None:
     row = rows["SIDECAR_QUEUE_TIMEOUT"]
     assert (row.value, row.default, row.source, row.unit) == ("0.5", "30", "environment", "s")
     assert row.allowed == "a number, at least 0 and at most 86400"
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
-        ("LIMIT_MAX", "many", "a whole number, at least 1 and at most 100000"),
-        ("LIMIT_MAX", "1.5", "a whole number, at least 1 and at most 100000"),
-        ("LIMIT_MIN", "0", "a whole number, at least 1 and at most 100000"),
-        ("LIMIT_INITIAL", "100001", "a whole number, at least 1 and at most 100000"),
-        ("LIMIT_DECREASE", "1", "a number, at least 0.5 and at most 0.99"),
-        ("LIMIT_DECREASE", "0.49", "a number, at least 0.5 and at most 0.99"),
-        ("LIMIT_LATENCY_TARGET", "0", "a number, above 0 and at most 86400"),
-        ("LIMIT_LATENCY_TARGET", "inf", "a number, above 0 and at most 86400"),
-        ("LIMIT_LATENCY_TARGET", "fast", "a number, above 0 and at most 86400"),
-        ("LIMIT_LATENCY_TOLERANCE", "1", "a number, at least 1.1 and at most 20"),
-        ("LIMIT_MODE", "auto", "adaptive or fixed or observe"),
-        ("QUEUE_SIZE", "-1", "a whole number, at least 0 and at most 1000000"),
-        ("QUEUE_TIMEOUT", "nan", "a number, at least 0 and at most 86400"),
-        ("QUEUE_TIMEOUT", "inf", "a number, at least 0 and at most 86400"),
-        ("UPSTREAM_CONNECT_TIMEOUT", "0", "a number, above 0 and at most 300"),
-        ("UPSTREAM_READ_TIMEOUT", "-1", "a number, above 0 and at most 86400"),
-        ("PROXY_PORT", "65536", "a whole number, at least 0 and at most 65535"),
-        ("PROXY_PORT", "http", "a whole number, at least 0 and at most 65535"),
-        ("PROXY_MAX_BODY_BYTES", "0", "a whole number, at least 1"),
-        ("PROXY_MAX_BUFFERED_BYTES", "1048575", "a whole number, at least 1048576"),
-        ("LOG_LEVEL", "loud", "debug or info or warning or error"),
-        ("LOG_FORMAT", "xml", "json or console"),
-        ("DRAIN_IDLE", "-1", "a number, at least 0 and at most 86400"),
-        ("DRAIN_TIMEOUT", "soon", "a number, at least 0 and at most 86400"),
-    ],
-)
-def test_a_bad_value_gives_one_line_with_name_value_and_what_is_allowed(
-    load: Load, name: str, value: str, allowed: str
-) -> None:
-    assert problems(load, **{f"SIDECAR_{name}": value}) == [
-        f"SIDECAR_{name}={value!r}: must be {allowed}"
-    ]
 
 
 @pytest.mark.parametrize("initial", ["1", "300"])
@@ -217,55 +184,20 @@ def test_each_wrong_upstream_has_its_line(load: Load) -> None:
     ]
 
 
-def test_an_unknown_name_gives_one_line_with_the_nearest_known_one(load: Load) -> None:
-    assert problems(load, SIDECAR_LIMIT_MAXIMUM="5") == [
-        "SIDECAR_LIMIT_MAXIMUM: no such setting; the nearest is SIDECAR_LIMIT_MAX"
-    ]
+def test_a_wrong_price_file_stops_the_start_naming_line_and_key(load: Load, tmp_path: Path) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("openai:\n  m: {input: 1, outptu: 2}\n  n: {input: -1}\n")
+
+    lines = problems(load, SIDECAR_COST_PRICES=str(prices))
+
+    assert len(lines) == 2
+    assert lines[0].startswith(f"SIDECAR_COST_PRICES: {prices}:2: ")
+    assert "outptu" in lines[0]
+    assert lines[1].startswith(f"SIDECAR_COST_PRICES: {prices}:3: ")
+    assert "input" in lines[1]
 
 
-@pytest.mark.parametrize(
-    "name", ["SIDECAR_PROXI_PORT", "SIDECAR_PORT", "SIDECAR_HTTP_SERVICE_HOSTS", "SIDECAR_"]
-)
-def test_a_typo_is_not_taken_for_something_of_kubernetes(load: Load, name: str) -> None:
-    (problem,) = problems(load, **{name: "8080"})
+def test_a_price_file_that_is_not_there_stops_the_start(load: Load) -> None:
+    (line,) = problems(load, SIDECAR_COST_PRICES="/no/such/prices.yaml")
 
-    assert problem.startswith(f"{name}: no such setting")
-
-
-def test_all_problems_are_told_at_once(load: Load) -> None:
-    found = problems(
-        load, SIDECAR_LIMIT_MAX="x", SIDECAR_QUEUE_SIZE="y", SIDECAR_FOO="1", SIDECAR_BAR="2"
-    )
-
-    assert [problem.split("=")[0].split(":")[0] for problem in found] == [
-        "SIDECAR_BAR", "SIDECAR_FOO", "SIDECAR_LIMIT_MAX", "SIDECAR_QUEUE_SIZE",
-    ]  # fmt: skip
-
-
-def test_strangers_are_told_beside_what_does_not_fit_together(load: Load) -> None:
-    found = problems(load, SIDECAR_LIMIT_MAX="5", SIDECAR_FOO="1")
-
-    assert [problem.split("=")[0].split(":")[0] for problem in found] == [
-        "SIDECAR_FOO", "SIDECAR_LIMIT_INITIAL",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize("service", ["SIDECAR", "SIDECAR_METRICS", "SIDECAR_X_Y"])
-def test_what_kubernetes_sets_for_a_service_is_ignored(load: Load, service: str) -> None:
-    """It puts such variables into every pod of a namespace with a service of that name."""
-    links = {
-        "_SERVICE_HOST": "10.0.0.1",
-        "_SERVICE_PORT": "80",
-        "_SERVICE_PORT_HTTP_ALT": "80",
-        "_PORT": "tcp://10.0.0.1:80",
-        "_PORT_80_TCP": "tcp://10.0.0.1:80",
-        "_PORT_80_TCP_PROTO": "tcp",
-        "_PORT_80_TCP_PORT": "80",
-        "_PORT_80_TCP_ADDR": "10.0.0.1",
-        "_PORT_53_UDP": "udp://10.0.0.1:53",
-        "_PORT_9_SCTP": "sctp://10.0.0.1:9",
-    }
-
-    settings = load(**{service + ending: value for ending, value in links.items()})
-
-    assert settings.proxy_port == 18080
+    assert "/no/such/prices.yaml" in line

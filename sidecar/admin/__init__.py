@@ -1,1 +1,4 @@
-"""The second server, on a port of its own: metrics, health, statistics. Nothing here changes anything."""
+"""The second server, on a port of its own: the dashboard, metrics, health, statistics.
+
+Nothing here changes anything.
+"""

@@ -48,7 +48,7 @@ from sidecar.admission.alarm import Alarm
 from sidecar.admission.fair_share import FairShare
 from sidecar.admission.permit import Permit
 from sidecar.admission.queue_speed import QueueSpeed
-from sidecar.admission.waiting_line import Waiter, WaitingLine
+from sidecar.admission.waiting_line import Tokens, Waiter, WaitingLine
 from sidecar.control.allowance import Allowance
 from sidecar.control.law import IGNORED, ExportedLaw, LatencyKind, LimitChange, Ticket, Verdict
 from sidecar.control.rates import Rates
@@ -114,26 +114,34 @@ class Limiter:
             return self.rates.reason(head.tokens, now)
         return self.law.wait_reason(now)
 
+    def free(self, tokens: int) -> bool:
+        """Whether a request with so many LLM tokens to reserve would get a permit at once, now."""
+        now = self._now()
+        return (
+            not self._line.total
+            and self.law.wait(self.in_flight, now) <= 0
+            and self.rates.wait(tokens, now) <= 0
+        )
+
     async def acquire(
         self,
         *,
         max_wait: float,
         late: ShedReason,
         priority: Priority = Priority.NORMAL,
-        tokens: int = 0,
+        tokens: Tokens = 0,
         again: bool = False,
     ) -> Permit:
         """A permit, at once or after waiting at most `max_wait` seconds; negative = it is too late.
 
-        `tokens` are the LLM tokens to reserve (0 or more); `again` = this is a retry.
+        `tokens` are the LLM tokens to reserve when it is given; `again` = this is a retry.
         Raises ShedError: QUEUE_FULL, or `late` when the time is up.
         """
         if max_wait < 0:
             raise self._shed(late)
-        if not self._line.total:
-            now = self._now()
-            if self.law.wait(self.in_flight, now) <= 0 and self.rates.wait(tokens, now) <= 0:
-                return self._start(tokens, priority, now)
+        now_wanted = tokens if isinstance(tokens, int) else tokens()
+        if self.free(now_wanted):
+            return self._start(now_wanted, priority, self._now())
         if max_wait == 0:
             raise self._shed(late)
         self._make_room(priority)

@@ -6,6 +6,7 @@ line is an OrderedDict, and nothing is ever searched.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -14,6 +15,9 @@ from sidecar.outcomes import Priority
 
 T = TypeVar("T")
 
+Tokens = int | Callable[[], int]
+"""LLM tokens (0 or more); a call that others may still join tells them anew each time."""
+
 
 @dataclass(eq=False, slots=True)
 class Waiter(Generic[T]):
@@ -21,10 +25,14 @@ class Waiter(Generic[T]):
 
     future: asyncio.Future[T]
     priority: Priority
-    tokens: int
-    """LLM tokens that it wants to reserve."""
+    wanted: Tokens
     again: bool
     """It is a retry."""
+
+    @property
+    def tokens(self) -> int:
+        """LLM tokens that it wants to reserve, as of now."""
+        return self.wanted if isinstance(self.wanted, int) else self.wanted()
 
 
 _Line = OrderedDict[Waiter[T], None]

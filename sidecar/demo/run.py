@@ -12,8 +12,8 @@ from sidecar.app import Sidecar, running
 from sidecar.demo.history import Sample
 from sidecar.demo.load import MODEL, Load
 from sidecar.demo.view import LiveView, PlainView, summary
+from sidecar.environment import load_settings
 from sidecar.outcomes import RejectionKind
-from sidecar.settings import load_settings
 from sidecar.simulator.plan import Outage, SlowSpell
 from sidecar.simulator.scenario import Scenario, load
 from sidecar.simulator.server import SimulatedProvider
@@ -86,7 +86,7 @@ def _introduce(console: Console, scenario: Scenario, provider_port: int, sidecar
     for line in (
         f"provider  http://127.0.0.1:{provider_port}  simulated: {scenario.title}",
         f"sidecar   http://127.0.0.1:{sidecar.proxy_port}  {mode}; it knows nothing of that",
-        f"admin     http://127.0.0.1:{sidecar.admin_port}/metrics and /stats",
+        f"dashboard http://127.0.0.1:{sidecar.admin_port}/",
         f"app       {_CLIENTS} clients that ask again as soon as they are answered",
     ):
         console.print(line, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Anthropic's Messages API."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sidecar.control.allowance import Unit
@@ -32,22 +33,17 @@ USAGE = UsageShape(
     input=(("input_tokens",), ("cache_creation_input_tokens",), ("cache_read_input_tokens",)),
     output=(("output_tokens",),),
     cached_input=(("cache_read_input_tokens",),),
-    # The name within the details is not documented [K].
+    # The second name is a guess at what imitators say [K].
     reasoning=(
         ("output_tokens_details", "thinking_tokens"),
         ("output_tokens_details", "reasoning_tokens"),
     ),
+    cache_write=(("cache_creation_input_tokens",),),
+    cache_write_1h=(("cache_creation", "ephemeral_1h_input_tokens"),),
 )
 """Of a whole message, and of the event `message_delta`."""
 
-START_USAGE = UsageShape(
-    at=("message", "usage"),
-    opens=True,
-    input=USAGE.input,
-    output=USAGE.output,
-    cached_input=USAGE.cached_input,
-    reasoning=USAGE.reasoning,
-)
+START_USAGE = replace(USAGE, at=("message", "usage"), opens=True)
 """Of the event `message_start`: all of the input, and the first tokens of the output."""
 
 _TYPES = {400: "invalid_request_error", 404: "not_found_error", 413: "request_too_large"}
@@ -66,6 +62,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 
 ANTHROPIC = Dialect(
     name="anthropic",
+    price_provider="anthropic",
     endpoints={"/v1/messages": Endpoint.MESSAGES, "/v1/complete": Endpoint.COMPLETIONS},
     output_limits=(("max_tokens",), ("max_tokens_to_sample",)),
     rejections=Rejections(code_paths=CODE_PATHS, codes=CODES),

@@ -27,6 +27,7 @@ _MESSAGES = (
 AZURE = replace(
     OPENAI,
     name="azure",
+    price_provider="azure",
     # The newer `/openai/v1/…` names the model in the body.
     model_path=re.compile(r"/deployments/([^/]+)/"),
     rejections=replace(

@@ -14,9 +14,10 @@ from sidecar.dialects.allowances import AllowanceHeaders, read_allowances
 from sidecar.dialects.rejections import Get, Rejection, Rejections
 from sidecar.dialects.request_model import JSON, MULTIPART, model_in_prefix
 from sidecar.metering.documents import Path, dig, parsed
-from sidecar.metering.usage import Usage, UsageShape
+from sidecar.metering.usage import UsageShape
 from sidecar.outcomes import Endpoint, RejectionKind
 from sidecar.retry.times import finite_number
+from sidecar.tokens import Usage
 
 ERROR_BODY_BYTES = 16_384
 """As much of an error body is read to classify it; providers' errors are far smaller."""
@@ -65,6 +66,9 @@ class Dialect:
     """One provider's ways, as tables."""
 
     name: str
+    price_provider: str | None = None
+    """Under which name the price list (genai-prices) has this provider; None where only the user
+    can know what a token costs."""
     endpoints: Mapping[str, Endpoint]
     """By the end of the path, without query; the first that fits counts."""
     model_path: re.Pattern[str] | None = None
@@ -78,6 +82,9 @@ class Dialect:
     """Rate-limit headers; empty where the provider sends none."""
     usages: tuple[UsageShape, ...] = ()
     """Where answers and streams tell the tokens used; the first that is there counts."""
+    usage_on_request: bool = False
+    """Whether OpenAI-shaped streams tell the tokens used only where the request's
+    `stream_options.include_usage` asks for it, and bear to be asked."""
     usage_headers: tuple[bytes, bytes] | None = None
     """Headers with the input and output tokens, of answers whose body has no shape of its own."""
     shape: Callable[[OwnError], Mapping[str, Any]]

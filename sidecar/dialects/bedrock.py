@@ -47,6 +47,7 @@ def _error_type(error: OwnError) -> Headers:
 
 BEDROCK = Dialect(
     name="bedrock",
+    price_provider="aws",
     endpoints={
         "/converse": Endpoint.CHAT,
         "/converse-stream": Endpoint.CHAT,
@@ -81,6 +82,7 @@ BEDROCK = Dialect(
             input=(("inputTokens",), ("cacheReadInputTokens",), ("cacheWriteInputTokens",)),
             output=(("outputTokens",),),
             cached_input=(("cacheReadInputTokens",),),
+            cache_write=(("cacheWriteInputTokens",),),
         ),
         # In the last chunk of any model's stream.
         UsageShape(
@@ -92,6 +94,7 @@ BEDROCK = Dialect(
             ),
             output=(("outputTokenCount",),),
             cached_input=(("cacheReadInputTokenCount",),),
+            cache_write=(("cacheWriteInputTokenCount",),),
         ),
         anthropic.USAGE,
         anthropic.START_USAGE,

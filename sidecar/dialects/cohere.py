@@ -19,11 +19,12 @@ _TRIAL: AllowanceHeaders = {
 }
 
 
-def _usage(*at: str) -> UsageShape:
+def _usage(unit: str, *at: str) -> UsageShape:
+    """Figures in that unit; what was read from a cache stands beside the units (read in the SDK)."""
     return UsageShape(
         at=at,
-        input=(("input_tokens",),),
-        output=(("output_tokens",),),
+        input=((unit, "input_tokens"),),
+        output=((unit, "output_tokens"),),
         cached_input=(("cached_tokens",),),
     )
 
@@ -34,6 +35,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 
 COHERE = Dialect(
     name="cohere",
+    price_provider="cohere",
     endpoints={
         **ENDPOINTS,
         "/chat": Endpoint.CHAT,
@@ -55,13 +57,13 @@ COHERE = Dialect(
     allowance_headers=_TRIAL,
     # What is billed is told in more kinds of answers than what the model saw.
     usages=(
-        _usage("usage", "billed_units"),
-        _usage("usage", "tokens"),
-        _usage("meta", "billed_units"),
-        _usage("meta", "tokens"),
-        _usage("delta", "usage", "billed_units"),
-        _usage("delta", "usage", "tokens"),
-        _usage("response", "meta", "billed_units"),
+        _usage("billed_units", "usage"),
+        _usage("tokens", "usage"),
+        _usage("billed_units", "meta"),
+        _usage("tokens", "meta"),
+        _usage("billed_units", "delta", "usage"),
+        _usage("tokens", "delta", "usage"),
+        _usage("billed_units", "response", "meta"),
         CHAT_USAGE,
     ),
     shape=_shape,

@@ -11,8 +11,10 @@ from sidecar.dialects.openai import CHAT_USAGE, OPENAI
 DEEPSEEK = replace(
     OPENAI,
     name="deepseek",
+    price_provider="deepseek",
     allowance_headers={},
     usages=(
         replace(CHAT_USAGE, cached_input=(("prompt_cache_hit_tokens",), *CHAT_USAGE.cached_input)),
     ),
+    usage_on_request=False,
 )

@@ -13,5 +13,7 @@ from sidecar.dialects.openai import OPENAI
 FIREWORKS = replace(
     OPENAI,
     name="fireworks",
+    price_provider="fireworks",
     allowance_headers=named("x-ratelimit-{figure}-{of}", requests=Unit.REQUESTS),
+    usage_on_request=False,
 )

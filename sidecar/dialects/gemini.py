@@ -71,6 +71,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 
 GEMINI = Dialect(
     name="gemini",
+    price_provider="google",
     endpoints={
         ":generateContent": Endpoint.CHAT,
         ":streamGenerateContent": Endpoint.CHAT,

@@ -10,6 +10,7 @@ from sidecar.outcomes import RejectionKind
 GROQ = replace(
     OPENAI,
     name="groq",
+    price_provider="groq",
     rejections=replace(
         REJECTIONS,
         messages=(
@@ -24,4 +25,5 @@ GROQ = replace(
         statuses={**STATUS_KINDS, 498: RejectionKind.OVERLOAD},  # flex tier: capacity exceeded
     ),
     usages=(*USAGES, replace(CHAT_USAGE, at=("x_groq", "usage"))),
+    usage_on_request=False,
 )

@@ -25,6 +25,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 MISTRAL = replace(
     OPENAI,
     name="mistral",
+    price_provider="mistral",
     endpoints={"/agents/completions": Endpoint.CHAT, **ENDPOINTS},
     rejections=replace(
         REJECTIONS,
@@ -44,5 +45,6 @@ MISTRAL = replace(
         **named("x-ratelimit-{figure}-{of}-minute", tokens=Unit.TOKENS, req=Unit.REQUESTS),
     },
     usages=(replace(CHAT_USAGE, cached_input=(*CHAT_USAGE.cached_input, ("num_cached_tokens",))),),
+    usage_on_request=False,
     shape=_shape,
 )

@@ -20,6 +20,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 OLLAMA = replace(
     OPENAI,
     name="ollama",
+    price_provider=None,
     endpoints={
         **ENDPOINTS,
         "/api/chat": Endpoint.CHAT,

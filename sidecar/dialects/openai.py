@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sidecar.control.allowance import Unit
@@ -50,6 +51,9 @@ CHAT_USAGE = UsageShape(
     output=(("completion_tokens",),),
     cached_input=(("prompt_tokens_details", "cached_tokens"),),
     reasoning=(("completion_tokens_details", "reasoning_tokens"),),
+    cache_write=(("prompt_tokens_details", "cache_write_tokens"),),
+    input_audio=(("prompt_tokens_details", "audio_tokens"),),
+    output_audio=(("completion_tokens_details", "audio_tokens"),),
 )
 """Of chat, legacy completions and embeddings; in a stream's last chunk if the request asked."""
 
@@ -58,15 +62,13 @@ RESPONSES_USAGE = UsageShape(
     output=(("output_tokens",),),
     cached_input=(("input_tokens_details", "cached_tokens"),),
     reasoning=(("output_tokens_details", "reasoning_tokens"),),
+    # For how long (30 minutes or 12 hours) is told beside it; no hour is among them.
+    cache_write=(("input_tokens_details", "cache_write_tokens"),),
+    input_audio=(("input_tokens_details", "audio_tokens"),),
+    output_audio=(("output_tokens_details", "audio_tokens"),),
 )
 
-RESPONSE_EVENT_USAGE = UsageShape(
-    at=("response", "usage"),
-    input=RESPONSES_USAGE.input,
-    output=RESPONSES_USAGE.output,
-    cached_input=RESPONSES_USAGE.cached_input,
-    reasoning=RESPONSES_USAGE.reasoning,
-)
+RESPONSE_EVENT_USAGE = replace(RESPONSES_USAGE, at=("response", "usage"))
 """In the event `response.completed`."""
 
 USAGES = (CHAT_USAGE, RESPONSES_USAGE, RESPONSE_EVENT_USAGE)
@@ -82,10 +84,12 @@ def openai_shape(error: OwnError) -> Mapping[str, Any]:
 
 OPENAI = Dialect(
     name="openai",
+    price_provider="openai",
     endpoints=ENDPOINTS,
     output_limits=OUTPUT_LIMITS,
     rejections=REJECTIONS,
     allowance_headers=ALLOWANCE_HEADERS,
     usages=USAGES,
+    usage_on_request=True,
     shape=openai_shape,
 )

@@ -30,6 +30,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 OPENROUTER = replace(
     OPENAI,
     name="openrouter",
+    price_provider="openrouter",
     rejections=replace(
         REJECTIONS,
         code_paths=(
@@ -48,5 +49,6 @@ OPENROUTER = replace(
         hint=_reset,
     ),
     allowance_headers=named("x-ratelimit-{figure}", requests=Unit.REQUESTS),
+    usage_on_request=False,
     shape=_shape,
 )

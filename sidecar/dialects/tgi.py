@@ -17,6 +17,7 @@ def _shape(error: OwnError) -> Mapping[str, Any]:
 TGI = replace(
     OPENAI,
     name="tgi",
+    price_provider=None,
     endpoints={
         **ENDPOINTS,
         "/generate": Endpoint.COMPLETIONS,

@@ -13,6 +13,7 @@ from sidecar.outcomes import RejectionKind
 TOGETHER = replace(
     OPENAI,
     name="together",
+    price_provider="together",
     rejections=replace(
         REJECTIONS,
         codes={
@@ -25,4 +26,5 @@ TOGETHER = replace(
         **named("x-ratelimit-{figure}", requests=Unit.REQUESTS),
         **named("x-tokenlimit-{figure}", tokens=Unit.TOKENS),
     },
+    usage_on_request=False,
 )

@@ -8,4 +8,4 @@ from dataclasses import replace
 
 from sidecar.dialects.openai import OPENAI
 
-VLLM = replace(OPENAI, name="vllm", allowance_headers={})
+VLLM = replace(OPENAI, name="vllm", price_provider=None, allowance_headers={})

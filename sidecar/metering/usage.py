@@ -1,32 +1,15 @@
 """Reads the tokens that an answer says it used."""
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sidecar.metering.documents import Path, dig
+from sidecar.tokens import Usage
 
 MOST_TOKENS = 1_000_000_000
 """A larger figure is nonsense: a thousand times the largest context window there is."""
-
-_DECODER = json.JSONDecoder()
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """LLM tokens of one answer, counted in the same way for all providers."""
-
-    input: int
-    """All of the prompt, read from a cache or not."""
-    output: int
-    """All that was generated, thoughts included."""
-    cached_input: int
-    """Of `input`: read from the provider's prompt cache."""
-    reasoning: int
-    """Of `output`: thoughts."""
-
 
 Figures = Mapping[str, Any]
 """The object in which a provider tells its figures."""
@@ -48,11 +31,25 @@ class UsageShape:
     """The first that is there counts."""
     reasoning: tuple[Path, ...] = ()
     """The first that is there counts."""
+    cache_write: tuple[Path, ...] = ()
+    """The first that is there counts."""
+    cache_write_1h: tuple[Path, ...] = ()
+    """The first that is there counts."""
+    input_audio: tuple[Path, ...] = ()
+    """The first that is there counts."""
+    output_audio: tuple[Path, ...] = ()
+    """The first that is there counts."""
+    marker: bytes = field(init=False, repr=False, compare=False)
+    """Stands in every text that has these figures: the name of their object, in quotes."""
 
-    @property
-    def marker(self) -> bytes:
-        """Stands in every text of a stream that has these figures."""
-        return b'"%b"' % (self.at or self.output[0])[-1].encode()
+    place: re.Pattern[bytes] = field(init=False, repr=False, compare=False)
+    """Finds that name with something behind it that is not null."""
+
+    def __post_init__(self) -> None:
+        marker = b'"%b"' % (self.at or self.output[0])[-1].encode()
+        place = re.compile(re.escape(marker) + rb"\s*:\s*(?!null|\s|\Z)")
+        object.__setattr__(self, "marker", marker)
+        object.__setattr__(self, "place", place)
 
     def read(self, figures: Figures) -> Usage | None:
         """The usage; None where neither input nor output is told, or one of them is nonsense."""
@@ -60,12 +57,21 @@ class UsageShape:
         if given is None or made is None or not (given or made):
             return None
         whole_input, whole_output = sum(given), sum(made)
+        written = _part(figures, self.cache_write, whole_input)
         return Usage(
-            input=whole_input,
-            output=whole_output,
-            cached_input=min(_first(figures, self.cached_input), whole_input),
-            reasoning=min(_first(figures, self.reasoning), whole_output),
+            whole_input,
+            whole_output,
+            _part(figures, self.cached_input, whole_input),
+            _part(figures, self.reasoning, whole_output),
+            written,
+            _part(figures, self.cache_write_1h, written),
+            _part(figures, self.input_audio, whole_input),
+            _part(figures, self.output_audio, whole_output),
         )
+
+    def nonsense(self, figures: Figures) -> bool:
+        """Whether something is told, and is no number of tokens."""
+        return _numbers(figures, self.input) is None or _numbers(figures, self.output) is None
 
 
 class Found(NamedTuple):
@@ -85,26 +91,19 @@ def find_usage(document: object, shapes: Sequence[UsageShape]) -> Found | None:
     return None
 
 
-def find_usage_in_fragment(fragment: bytes, shapes: Sequence[UsageShape]) -> Found | None:
-    """The last figures in a JSON text whose beginning is cut off, whatever they stand in.
+def tells_nonsense(document: object, shapes: Sequence[UsageShape]) -> bool:
+    """Whether one answer or event has something where its figures should be, but no figures.
 
-    Quotes inside of strings are escaped, so a name between bare quotes is a key or a whole string.
+    `null` is nothing: streams have it in every event but the last.
     """
-    text = fragment.decode("latin-1")  # figures are ASCII, and every byte has a character
     for shape in shapes:
-        for figures in _objects(text, shape.at[-1]) if shape.at else ():
-            if (usage := shape.read(figures)) is not None:
-                return Found(shape, figures, usage)
-    return None
-
-
-def _objects(text: str, key: str) -> Iterator[Figures]:
-    """The objects that are values of this key, the last one first."""
-    for match in reversed(list(re.finditer(rf'"{re.escape(key)}"\s*:\s*(?={{)', text))):
-        try:
-            yield _DECODER.raw_decode(text, match.end())[0]
-        except (ValueError, RecursionError):
-            continue
+        figures = dig(document, shape.at)
+        if isinstance(figures, dict):
+            if shape.nonsense(figures):
+                return True
+        elif shape.at and figures is not None:
+            return True
+    return False
 
 
 def _numbers(figures: Figures, paths: Sequence[Path]) -> list[int] | None:
@@ -120,8 +119,13 @@ def _numbers(figures: Figures, paths: Sequence[Path]) -> list[int] | None:
     return numbers
 
 
-def _first(figures: Figures, paths: Sequence[Path]) -> int:
-    return next((n for path in paths if (n := _tokens(dig(figures, path))) is not None), 0)
+def _part(figures: Figures, paths: Sequence[Path], whole: int) -> int:
+    """The first figure that is there and makes sense; never more than the whole."""
+    for path in paths:
+        number = _tokens(dig(figures, path))
+        if number is not None:
+            return min(number, whole)
+    return 0
 
 
 def _tokens(value: object) -> int | None:

@@ -1,34 +1,40 @@
 """Reads an answer that is one document, once it has passed."""
 
-import zlib
+import re
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from sidecar.metering.decoding import decoded, plain
 from sidecar.metering.documents import parsed
-from sidecar.metering.ends import TAIL_BYTES
-from sidecar.metering.usage import Found, Usage, UsageShape, find_usage, find_usage_in_fragment
+from sidecar.metering.fragments import find_usage_in_fragment, tells_nonsense_in_fragment
+from sidecar.metering.usage import Found, UsageShape, find_usage, tells_nonsense
+from sidecar.tokens import Usage
 
 WHOLE_BYTES = 262_144
 """Answers up to this size are kept whole; of larger ones only the end, where the usage stands."""
 
-DECODED_BYTES = 1_048_576
-"""Bound on a compressed answer's decoded size (a small body can decode to gigabytes)."""
+TAIL_BYTES = 16_384
+"""Of larger answers: usage and errors stand near the end."""
 
-_COMPRESSED = (b"gzip", b"x-gzip", b"deflate")
-_GZIP_OR_ZLIB = zlib.MAX_WBITS + 32  # let zlib find out which of the two it is
-_PLAIN = (None, b"", b"identity")
+_SHORT_BYTES = 2_048
+"""Of longer answers the end is looked at first: they are mostly text, or vectors, which are slow to
+parse."""
+
+_ERROR = re.compile(rb'"error"\s*:\s*(?!null\b|\s)')
 
 
 class WholeAnswer:
     """Keeps a whole answer of reasonable size, or else its end."""
 
-    __slots__ = ("_kept", "_limit", "_pieces", "_size")
+    __slots__ = ("_kept", "_limit", "_pieces", "_read", "_size")
 
     def __init__(self, limit: int = WHOLE_BYTES) -> None:
         self._limit = limit
         self._pieces: deque[bytes] = deque()
         self._kept = 0
         self._size = 0
+        self._read: tuple[bytes | None, bytes | None] | None = None
+        """The encoding that the body was read by, and what came of it."""
 
     def feed(self, pieces: Sequence[bytes]) -> None:
         """Take what passes; beyond the limit old pieces fall out."""
@@ -41,27 +47,37 @@ class WholeAnswer:
                 self._kept -= len(self._pieces.popleft())
 
     def body(self, encoding: bytes | None) -> bytes | None:
-        """The decoded body; None where it is too large, garbled or in an unknown coding."""
+        """The decoded body; None where it is too large, garbled or in an unknown coding.
+
+        Once it was asked for, nothing may be fed.
+        """
         if self._size > self._limit:
             return None
-        body = b"".join(self._pieces)
-        return body if encoding in _PLAIN else _decoded(body, encoding)
+        if self._read is None or self._read[0] != encoding:
+            self._read = encoding, decoded(b"".join(self._pieces), encoding)
+        return self._read[1]
 
     def usage(self, shapes: Sequence[UsageShape], encoding: bytes | None) -> Usage | None:
-        """What the answer says it used; None where it does not, or cannot be read.
-
-        A large answer is mostly text or vectors, and its usage stands near its end: looking there
-        first saves parsing all of it.
-        """
+        """What the answer says it used; None where it does not, or cannot be read."""
         if not shapes:
             return None
         body = self.body(encoding)
         if body is None:
-            end = b"".join(self._pieces) if encoding in _PLAIN else b""
-            found = find_usage_in_fragment(end[-TAIL_BYTES:], shapes)
+            found = find_usage_in_fragment(self._end(encoding), shapes)
         else:
             found = _find(body, shapes)
         return None if found is None else found.usage
+
+    def tells_nonsense(self, shapes: Sequence[UsageShape], encoding: bytes | None) -> bool:
+        """Whether something stands where the usage should that is none."""
+        body = self.body(encoding)
+        if body is None:
+            return tells_nonsense_in_fragment(self._end(encoding), shapes)
+        return any(tells_nonsense(element, shapes) for element in _elements(parsed(body)))
+
+    def _end(self, encoding: bytes | None) -> bytes:
+        """Of an answer that is too large; nothing where it would have to be decoded."""
+        return b"".join(self._pieces)[-TAIL_BYTES:] if plain(encoding) else b""
 
 
 def error_in(body: bytes) -> bytes | None:
@@ -70,13 +86,19 @@ def error_in(body: bytes) -> bytes | None:
     OpenRouter answers 200 with `{"error": …}` when a model's own provider failed; an array of
     answers (Gemini without `alt=sse`) ends with an element that has an error.
     """
-    if b'"error"' not in body:
+    if not any(map(_ERROR.search, _ends(body))):
         return None
     return body if any(map(_has_error, _elements(parsed(body)))) else None
 
 
+def _ends(body: bytes) -> Iterable[bytes]:
+    """Where an error may stand: first or last."""
+    ends = (body,) if len(body) <= TAIL_BYTES else (body[:_SHORT_BYTES], body[-TAIL_BYTES:])
+    return (end for end in ends if b'"error"' in end)
+
+
 def _find(body: bytes, shapes: Sequence[UsageShape]) -> Found | None:
-    if len(body) > TAIL_BYTES:
+    if len(body) > _SHORT_BYTES:
         found = find_usage_in_fragment(body[-TAIL_BYTES:], shapes)
         if found is not None:
             return found
@@ -96,14 +118,3 @@ def _has_error(element: object) -> bool:
 def _elements(document: object) -> Iterable[object]:
     """The document, or the elements of an array of them, the last one first."""
     return reversed(document) if isinstance(document, list) else (document,)
-
-
-def _decoded(body: bytes, encoding: bytes | None) -> bytes | None:
-    if encoding not in _COMPRESSED:
-        return None
-    decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        decoded = decoder.decompress(body, DECODED_BYTES)
-    except zlib.error:
-        return None
-    return decoded if decoder.eof else None  # larger than the bound, or cut off

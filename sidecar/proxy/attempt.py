@@ -13,6 +13,7 @@ from sidecar.admission.permit import Permit
 from sidecar.clock import Clock
 from sidecar.control.law import FAILED, IGNORED, Verdict
 from sidecar.dialects import Dialect
+from sidecar.dialects.base import BYTES_PER_TOKEN
 from sidecar.errors import (
     ClientGoneError,
     ConnectError,
@@ -24,12 +25,13 @@ from sidecar.errors import (
     UpstreamProtocolError,
 )
 from sidecar.events import AttemptFinished, BugFound, Observer
-from sidecar.outcomes import RejectionKind
+from sidecar.outcomes import Endpoint, RejectionKind, UsageSource
 from sidecar.proxy.answer import AnswerTap, Ending, verdict_of
 from sidecar.proxy.held import HeldAnswer
 from sidecar.proxy.record import RequestRecord, request_status
-from sidecar.proxy.sink import AnsweredResponse, ClientSink
+from sidecar.proxy.sink import AnsweredResponse, AppSink
 from sidecar.retry.policy import Failure
+from sidecar.tokens import Usage
 from sidecar.upstream.headers import response_headers
 from sidecar.upstream.transport import BodySink, Transport, UpstreamRequest, UpstreamResponse
 
@@ -73,16 +75,21 @@ class Attempt:
         dialect: Dialect,
         permit: Permit,
         record: RequestRecord,
-        sink: ClientSink,
+        sink: AppSink,
+        *,
+        endpoint: Endpoint,
     ) -> None:
         self._around = around
         self._dialect = dialect
         self._permit = permit
         self._record = record
         self._sink = sink
+        self._endpoint = endpoint
         self._head_status: int | None = None
         self._first_byte_at: float | None = None
         self._rejection: RejectionKind | None = None
+        self._usage: Usage | None = None
+        self._usage_source: UsageSource | None = None
         self._timeout: asyncio.Timeout
 
     async def run(
@@ -103,7 +110,7 @@ class Attempt:
                 self._listen(response)
                 if response.head.status >= 400:
                     return await self._refused(response)
-                return await self._served(response)
+                return await self._served(response, request)
         except _UNANSWERED as error:
             return self._unsent(error)
         except (UpstreamProtocolError, StreamBrokenError):
@@ -139,12 +146,24 @@ class Attempt:
 
     # -- served -----------------------------------------------------------------------------------
 
-    async def _served(self, response: UpstreamResponse) -> AnsweredResponse:
+    async def _served(
+        self, response: UpstreamResponse, request: UpstreamRequest
+    ) -> AnsweredResponse:
         self._begin(response)
-        now = self._around.clock.now
-        tap = AnswerTap(response.head, self._dialect, self._permit, self._sink, now)
+        tap = AnswerTap(
+            response.head,
+            self._dialect,
+            self._permit,
+            self._sink,
+            self._around.clock.now,
+            endpoint=self._endpoint,
+            prompt_tokens=_prompt_tokens(request),
+        )
         try:
             await response.relay(tap)
+        except BaseException:  # also that the app left: what was generated until then is paid for
+            self._broke_off(tap)
+            raise
         finally:
             self._first_byte_at = tap.first_byte_at
         self._end(tap)
@@ -155,7 +174,7 @@ class Attempt:
         self._timeout.reschedule(None)
         record, head = self._record, response.head
         record.http_status = head.status
-        self._sink.start(head, [*response_headers(head.headers), *record.own_fields()])
+        self._sink.start(head, response_headers(head.headers))
         return self._sink
 
     def _end(self, tap: AnswerTap) -> None:
@@ -165,8 +184,18 @@ class Attempt:
             self._around.observer.notify(BugFound(error))
             ending = Ending(IGNORED)
         self._rejection = ending.rejection
+        self._usage, self._usage_source = ending.usage, ending.usage_source
         self._settle(ending.verdict, used_tokens=ending.tokens)
         self._record.status = request_status(self._record.http_status or 0, self._rejection)
+
+    def _broke_off(self, tap: AnswerTap) -> None:
+        try:
+            self._usage = tap.broken()
+        except Exception as error:  # noqa: BLE001  # counting must not hide why it broke off
+            self._around.observer.notify(BugFound(error))
+            return
+        if self._usage is not None:
+            self._usage_source = UsageSource.ESTIMATED
 
     # -- refused ----------------------------------------------------------------------------------
 
@@ -244,6 +273,8 @@ class Attempt:
     def _report(self) -> None:
         record, first_byte = self._record, self._first_byte_at
         record.first_byte = first_byte
+        if self._usage is not None:
+            record.used(self._usage)
         self._around.observer.notify(
             AttemptFinished(
                 upstream=record.upstream,
@@ -251,8 +282,16 @@ class Attempt:
                 http_status=self._head_status,
                 rejection=self._rejection,
                 first_byte=None if first_byte is None else first_byte - self._permit.ticket.sent_at,
+                usage=self._usage,
+                usage_source=self._usage_source,
             )
         )
+
+
+def _prompt_tokens(request: UpstreamRequest) -> int:
+    """A guess from the body's size; 0 for uploads that stream through."""
+    body = request.body
+    return len(body) // BYTES_PER_TOKEN if isinstance(body, bytes) else 0
 
 
 def _hurry(held: HeldAnswer) -> None:

@@ -16,7 +16,7 @@ def time_allowed(get: Callable[[bytes], bytes | None]) -> float | None:
     The shorter one counts; what is no positive number is no deadline.
     """
     own = own_time(get)
-    sdk = _positive(get(b"x-stainless-read-timeout"))
+    sdk = positive_seconds(get(b"x-stainless-read-timeout"))
     if sdk is not None:
         sdk -= min(_MARGIN_MOST, sdk * _MARGIN_SHARE)
     allowed = [seconds for seconds in (own, sdk) if seconds is not None]
@@ -29,10 +29,11 @@ def own_time(get: Callable[[bytes], bytes | None]) -> float | None:
     It is what counts while a body streams through: an SDK begins to wait for a byte only when it
     has sent its own last one.
     """
-    return _positive(get(b"x-sidecar-timeout"))
+    return positive_seconds(get(b"x-sidecar-timeout"))
 
 
-def _positive(value: bytes | None) -> float | None:
+def positive_seconds(value: bytes | None) -> float | None:
+    """A header's number of seconds; None where it is no positive number."""
     try:
         seconds = float(value or b"")
     except ValueError:

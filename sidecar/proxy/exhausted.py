@@ -14,7 +14,7 @@ from sidecar.proxy.attempt import Refused
 from sidecar.proxy.credential import fingerprint
 from sidecar.proxy.held import HeldAnswer
 from sidecar.proxy.record import RequestRecord
-from sidecar.proxy.sink import AnsweredResponse, ClientSink
+from sidecar.proxy.sink import AnsweredResponse, AppSink
 from sidecar.retry.breaker import QuotaBreakers
 from sidecar.upstream.transport import ResponseHead, UpstreamRequest
 
@@ -31,7 +31,7 @@ class Refusal:
     head: ResponseHead
     body: bytes
 
-    def tell(self, sink: ClientSink, record: RequestRecord, retry_after: float) -> AnsweredResponse:
+    def tell(self, sink: AppSink, record: RequestRecord, retry_after: float) -> AnsweredResponse:
         """Say it again, in the provider's own words; seconds until the provider is asked again."""
         reason = ShedReason.QUOTA_EXHAUSTED.value
         record.reason, record.http_status = reason, self.head.status
@@ -40,7 +40,6 @@ class Refusal:
             (b"x-sidecar-reason", reason.encode()),
             (b"x-should-retry", b"false"),
             (b"Retry-After", b"%d" % max(1, math.ceil(retry_after))),
-            *record.own_fields(),
         ]
         answered = sink.answer(self.head.status, self.head.reason, fields, self.body)
         record.status = RequestStatus.SHED
@@ -64,7 +63,7 @@ class Exhausted:
         return f"<Exhausted {self.breakers!r}>"
 
     def refused(
-        self, limit: LimitKey, request: UpstreamRequest, sink: ClientSink, record: RequestRecord
+        self, limit: LimitKey, request: UpstreamRequest, sink: AppSink, record: RequestRecord
     ) -> AnsweredResponse | None:
         """Answer a call that cannot succeed, as its provider did; None = it may be made."""
         if not self.breakers:

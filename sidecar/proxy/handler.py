@@ -15,7 +15,7 @@ from sidecar.outcomes import Endpoint, Priority
 from sidecar.proxy.activity import Activity
 from sidecar.proxy.body import BodyConfig, BodyMemory, BodyReader, RequestBody
 from sidecar.proxy.deadline import own_time, time_allowed
-from sidecar.proxy.pipeline import Ask, Pipeline
+from sidecar.proxy.pipeline import Ask, Service
 from sidecar.proxy.record import RequestRecord
 from sidecar.proxy.rescue import INTERNAL, Rescue, reason_phrase, rescue_answer, rescue_of
 from sidecar.proxy.sink import AnsweredResponse, ClientSink
@@ -36,7 +36,7 @@ class ProxyHandler:
     """Serves the app's requests."""
 
     routes: Routes
-    pipeline: Pipeline
+    service: Service
     websockets: WebSockets
     memory: BodyMemory
     body_config: BodyConfig
@@ -71,7 +71,7 @@ class _Visit:
         self._house = house
         self._request = request
         self._record = record
-        self._sink = ClientSink(request, asyncio.get_running_loop())
+        self._sink = ClientSink(request, asyncio.get_running_loop(), record.own_fields)
         self._dialect: Dialect = DIALECTS["other"]
         self._sdk_retries = 0
         self._get: Callable[[bytes], bytes | None]
@@ -113,6 +113,7 @@ class _Visit:
         call = self._describe(route, get(b"content-type") or b"", body)
         record.endpoint = call.endpoint
         admission, answer = time_allowed(get), (time_allowed if body.whole else own_time)(get)
+        answer_by = None if answer is None else record.arrived + answer
         ask = Ask(
             request=UpstreamRequest(
                 origin=route.upstream.origin,
@@ -127,10 +128,11 @@ class _Visit:
             priority=_priority(get(b"x-sidecar-priority")),
             sdk_retries=self._sdk_retries,
             admit_by=None if admission is None else record.arrived + admission,
-            answer_by=None if answer is None else record.arrived + answer,
+            answer_by=answer_by,
+            exchange_by=answer_by,
             own_deadline=answer is not None and answer == own_time(get),
         )
-        return await self._house.pipeline.run(ask, record, self._sink)
+        return await self._house.service.run(ask, record, self._sink)
 
     def _describe(self, route: Route, content_type: bytes, body: RequestBody) -> Call:
         """What the body asks for. A request that makes us stumble passes all the same."""
@@ -152,7 +154,7 @@ class _Visit:
         fields, body = self._answer_for(rescue, retry_after)
         phrase = reason_phrase(rescue.http_status)
         try:
-            return sink.answer(rescue.http_status, phrase, [*fields, *record.own_fields()], body)
+            return sink.answer(rescue.http_status, phrase, fields, body)
         except ClientGoneError:
             return sink.abort()
 

@@ -16,8 +16,9 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from sidecar.admission.limiter import Limiter
 from sidecar.admission.permit import Permit
@@ -27,9 +28,10 @@ from sidecar.errors import ShedError, UpstreamError
 from sidecar.outcomes import Priority, ShedReason
 from sidecar.proxy.attempt import Attempt, Refused, Surroundings
 from sidecar.proxy.exhausted import Exhausted
+from sidecar.proxy.patience import Patience
 from sidecar.proxy.record import RequestRecord, request_status
 from sidecar.proxy.retries import Retries
-from sidecar.proxy.sink import AnsweredResponse, ClientSink
+from sidecar.proxy.sink import AnsweredResponse, AppSink
 from sidecar.retry.policy import GiveUp
 from sidecar.upstream.headers import response_headers
 from sidecar.upstream.routes import Route
@@ -51,14 +53,39 @@ class Ask:
     admit_by: float | None
     """Loop time by which it must have a place; None = only the queue's timeout counts."""
     answer_by: float | None
-    """Loop time by which its answer must have begun."""
+    """Loop time by which its answer must have begun: no retry begins that would be too late."""
+    exchange_by: float | None
+    """Loop time by which the provider is given up, if it has not begun to answer."""
     own_deadline: bool
     """The app set these times itself; otherwise its SDK stops waiting then, and may try again."""
+    prepare: Callable[[], Awaitable[UpstreamRequest]] | None = None
+    """Makes the request to be sent in place of `request`, once the first attempt has its place."""
+    reserve: Callable[[], int] | None = None
+    """LLM tokens to reserve, in place of the call's: asked for again while it waits for its place."""
+    together: Patience | None = None
+    """What counts for retries in place of this request's own, where others share its call."""
+
+    @property
+    def patience(self) -> Patience:
+        """What counts for retries, now."""
+        own = Patience(self.sdk_retries, self.answer_by, self.own_deadline)
+        return own if self.together is None else self.together
+
+
+class Service(Protocol):
+    """Serves requests: the pipeline, or what stands around it."""
+
+    async def run(self, ask: Ask, record: RequestRecord, sink: AppSink) -> AnsweredResponse:
+        """Serve one request.
+
+        Raises SidecarError where the sink was not started, or must be aborted.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """Takes requests through their steps."""
+    """Takes requests through their steps. Implements Service."""
 
     pool: LimiterPool
     around: Surroundings
@@ -67,11 +94,8 @@ class Pipeline:
     queue_timeout: float
     """Longest wait for a place, in seconds."""
 
-    async def run(self, ask: Ask, record: RequestRecord, sink: ClientSink) -> AnsweredResponse:
-        """Serve one request.
-
-        Raises SidecarError where the sink was not started, or must be aborted.
-        """
+    async def run(self, ask: Ask, record: RequestRecord, sink: AppSink) -> AnsweredResponse:
+        """See Service."""
         limiter = self.pool.limiter(ask.route.upstream.name, ask.call.model)
         record.model = limiter.key.model
         self.retries.request(limiter.key)
@@ -87,10 +111,11 @@ class _Run:
         ask: Ask,
         limiter: Limiter,
         record: RequestRecord,
-        sink: ClientSink,
+        sink: AppSink,
     ) -> None:
         self._house = house
         self._ask = ask
+        self._request: UpstreamRequest | None = None if ask.prepare else ask.request
         self._limiter = limiter
         self._record = record
         self._sink = sink
@@ -132,11 +157,25 @@ class _Run:
             if refused is not None:
                 self._house.retries.started(refused.failure, self._limiter.key)
             dialect = self._ask.route.upstream.dialect
-            attempt = Attempt(self._house.around, dialect, permit, self._record, self._sink)
+            attempt = Attempt(
+                self._house.around,
+                dialect,
+                permit,
+                self._record,
+                self._sink,
+                endpoint=self._ask.call.endpoint,
+            )
             with exhausted.trial(*about) as trial:
-                ending = await attempt.run(self._ask.request, self._ask.answer_by)
+                ending = await attempt.run(await self._prepared(), self._ask.exchange_by)
                 trial.ended(ending, attempt.rejection)
                 return ending
+
+    async def _prepared(self) -> UpstreamRequest:
+        """What is sent, by this attempt and all that follow."""
+        if self._request is None:
+            prepare = self._ask.prepare
+            self._request = self._ask.request if prepare is None else await prepare()
+        return self._request
 
     async def _admit(self, *, again: bool) -> Permit:
         """A permit, within the queue's timeout and the request's own deadline."""
@@ -149,7 +188,7 @@ class _Run:
                 max_wait=max_wait,
                 late=late,
                 priority=ask.priority,
-                tokens=ask.call.tokens,
+                tokens=ask.call.tokens if ask.reserve is None else ask.reserve,
                 again=again,
             )
         finally:
@@ -157,20 +196,20 @@ class _Run:
 
     def _wait_after(self, refused: Refused) -> float | GiveUp:
         """Seconds until the next attempt, or why there is none."""
-        ask = self._ask
+        ask, patience = self._ask, self._ask.patience
         return self._house.retries.after(
             refused.failure,
             self._limiter.key,
             retries=self._record.attempts - 1,
-            sdk_retries=ask.sdk_retries,
+            sdk_retries=patience.sdk_retries,
             replayable=not isinstance(ask.request.body, AsyncIterator),
-            answer_by=ask.answer_by,
+            answer_by=patience.answer_by,
         )
 
     async def _give_up(self, refused: Refused, why: GiveUp) -> AnsweredResponse:
         """Tell the app how the last attempt ended."""
         record, sink, answer = self._record, self._sink, refused.answer
-        if why is GiveUp.DEADLINE and not self._ask.own_deadline:
+        if why is GiveUp.DEADLINE and not self._ask.patience.own_deadline:
             why = GiveUp.SDK_TIMEOUT
         retries = self._house.retries
         if isinstance(answer, UpstreamError):
@@ -178,7 +217,7 @@ class _Run:
             raise answer
         head = answer.head
         record.http_status = head.status
-        fields = [*response_headers(head.headers), *record.own_fields()]
+        fields = list(response_headers(head.headers))
         if retries.stops_sdk(head.status, why):
             fields = [field for field in fields if field[0].lower() != _STOP[0]] + [_STOP]
         sink.start(head, fields)

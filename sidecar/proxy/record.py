@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sidecar.events import RequestFinished
 from sidecar.outcomes import Endpoint, RejectionKind, RequestStatus
+from sidecar.tokens import Usage
 from sidecar.upstream.transport import RawHeaders
 
 UNKNOWN = "none"
@@ -35,13 +36,18 @@ class RequestRecord:
     first_wait: float = 0.0
     """Seconds in the queue before that."""
     first_byte: float | None = None
+    usage: Usage | None = None
+    """LLM tokens of all attempts, as far as they are known."""
+
+    def used(self, usage: Usage) -> None:
+        """An attempt used tokens."""
+        self.usage = usage if self.usage is None else self.usage + usage
 
     def queued(self, seconds: float) -> None:
-        """The wait for a place ended, with one or without."""
-        if self.queue_wait is None:
-            self.first_wait = self.queue_wait = seconds
-        else:
-            self.queue_wait += seconds
+        """A wait ended, for a place or for somebody who went ahead, with it or without."""
+        self.queue_wait = (self.queue_wait or 0.0) + seconds
+        if self.sent is None:
+            self.first_wait += seconds
 
     def own_fields(self) -> RawHeaders:
         """What every answer says of its way."""
@@ -67,6 +73,7 @@ class RequestRecord:
             first_byte=first_byte,
             overhead=self._overhead(),
             client_retry=self.client_retry,
+            usage=self.usage,
         )
 
     def _overhead(self) -> float | None:

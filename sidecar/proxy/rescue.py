@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from sidecar.dialects import Dialect, OwnError
 from sidecar.errors import (
+    AnswerTooLargeError,
     BadRequestError,
     BodyTooLargeError,
     ClientGoneError,
@@ -16,12 +17,14 @@ from sidecar.errors import (
     ListenError,
     NoAnswerError,
     NoRouteError,
+    SdkDeadlineError,
     ShedError,
     SidecarError,
     StreamBrokenError,
     UpstreamError,
     UpstreamProtocolError,
     UpstreamTimeoutError,
+    VectorsError,
 )
 from sidecar.outcomes import RequestStatus, ShedReason
 from sidecar.upstream.transport import RawHeaders
@@ -66,6 +69,13 @@ RESCUES: dict[type[SidecarError], Rescue] = {
         _SERVER,
         again=False,
     ),
+    SdkDeadlineError: Rescue(
+        504,
+        "deadline",
+        "No answer began within the SDK's timeout; the call goes on for its next try.",
+        _SERVER,
+        again=True,
+    ),
     UpstreamProtocolError: Rescue(
         502, "upstream_protocol", "The provider's answer was not valid HTTP.", _SERVER, again=True
     ),
@@ -74,6 +84,16 @@ RESCUES: dict[type[SidecarError], Rescue] = {
     ),
     StreamBrokenError: Rescue(
         502, "upstream_protocol", "The provider's answer broke off.", _SERVER, again=True
+    ),
+    AnswerTooLargeError: Rescue(
+        502, "upstream_protocol", "The provider's answer is too large.", _SERVER, again=False
+    ),
+    VectorsError: Rescue(  # asked for twice already, and paid for
+        502,
+        "upstream_protocol",
+        "The provider's vectors do not fit the inputs.",
+        _SERVER,
+        again=False,
     ),
     UpstreamError: Rescue(502, "upstream_protocol", "The provider failed.", _SERVER, again=True),
     # Nobody is left to read it; named so that every error has its entry.

@@ -8,8 +8,8 @@ nothing left to do.
 import asyncio
 import socket
 import struct
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpVersion11
@@ -41,15 +41,54 @@ class AnsweredResponse(StreamResponse):
         """Nothing is left to be written."""
 
 
-class ClientSink:
-    """Where the answer to one request goes. Implements BodySink."""
+class AppSink(Protocol):
+    """Where the answer to one request goes: to the app, or to whoever puts answers together."""
 
-    def __init__(self, request: BaseRequest, loop: asyncio.AbstractEventLoop) -> None:
+    started: bool
+    """An answer was begun: nothing else can be said any more."""
+
+    def start(self, head: ResponseHead, headers: RawHeaders) -> None:
+        """Begin the answer; `headers` are the end-to-end fields."""
+        ...
+
+    def write(self, pieces: Sequence[bytes]) -> bool:
+        """Take body pieces; False = full, `drain` first. Raises ClientGoneError."""
+        ...
+
+    async def drain(self) -> None:
+        """Wait until there is room again. Raises ClientGoneError."""
+        ...
+
+    def finish(self, trailers: RawHeaders) -> AnsweredResponse:
+        """End the answer properly."""
+        ...
+
+    def answer(
+        self, status: int, reason: bytes, headers: RawHeaders, body: bytes
+    ) -> AnsweredResponse:
+        """A whole answer of the sidecar's own."""
+        ...
+
+
+def _no_fields() -> RawHeaders:
+    return ()
+
+
+class ClientSink:
+    """Where the answer to one request of the app goes. Implements AppSink and BodySink."""
+
+    def __init__(
+        self,
+        request: BaseRequest,
+        loop: asyncio.AbstractEventLoop,
+        own_fields: Callable[[], RawHeaders] = _no_fields,
+    ) -> None:
+        """`own_fields` gives what every answer says of its way, when the answer begins."""
         self.started = False
-        """An answer was begun: nothing else can be said to the app any more."""
         self.keep_alive = request.keep_alive
         self._request = request
         self._loop = loop
+        self._own_fields = own_fields
         self._http11 = request.version >= HttpVersion11
         self._chunked = False
         self._head: bytes | None = None
@@ -67,6 +106,7 @@ class ClientSink:
             )
         lines = [b"HTTP/1.1 %d %b" % (head.status, head.reason)]
         lines += [b"%b: %b" % field for field in headers]
+        lines += [b"%b: %b" % field for field in self._own_fields()]
         lines += self._framing(head)
         lines.append(b"\r\n")
         self._head = b"\r\n".join(lines)

@@ -150,13 +150,13 @@ class WebSockets:
         sink: ClientSink,
     ) -> AnsweredResponse:
         head = response.head
-        fields = [*response_headers(head.headers), *record.own_fields()]
         record.http_status = head.status
         if head.status != SWITCHED:
-            sink.start(head, fields)
+            sink.start(head, response_headers(head.headers))
             await response.relay(sink)
             record.status = request_status(head.status, None)
             return sink.finish(response.trailers)
+        fields = [*response_headers(head.headers), *record.own_fields()]
         app = _take_over(request, head, fields)
         sink.started = True
         record.status = RequestStatus.OK  # however it ends: that is between the two of them

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 
 from aiohttp import WSMsgType, web
 
+from sidecar.simulator.books import Bill, bill
 from sidecar.simulator.composition import Times, compose
 from sidecar.simulator.delivery import break_off, pause
 from sidecar.simulator.directive import Directive, Fault
+from sidecar.simulator.prompt_cache import PromptCache
 from sidecar.simulator.protocol.ask import Ask, parse
 from sidecar.simulator.protocol.realtime import Channel, Message, Turn
 from sidecar.simulator.protocol.refusal import OPENAI_REFUSALS, RefusedError
@@ -93,17 +95,20 @@ class Conversation:
         try:
             if stay.turn is not None:
                 await stay.turn
-            await self._say(ask, stay)
+            await self._say(ask, stay, reception.cache)
             ending = Ending.FINISHED if self.directive.fault is None else Ending.BROKEN
         finally:
             reception.leave(stay, ending)
 
-    async def _say(self, ask: Ask, stay: Stay) -> None:
-        answer, times = compose(ask, stay, self.directive, self.stamps)
+    async def _say(self, ask: Ask, stay: Stay, cache: PromptCache) -> None:
+        used = cache.use(ask.prefixes, self.now())
+        answer, times = compose(ask, stay, self.directive, self.stamps, cache=used)
+        stay.bill = bill(ask, answer)
         turn = self.channel.say(ask, answer)
         await pause(times.began + times.ttft - self.now())
+        cache.keep(ask.prefixes, self.now())
         await self._tell(turn.opening)
-        await self._words(turn, times)
+        await self._words(turn, times, stay.bill)
         match self.directive.fault:
             case None:
                 await self._tell(turn.closing)
@@ -113,13 +118,14 @@ class Conversation:
             case fault:
                 await break_off(self.wire, fault)
 
-    async def _words(self, turn: Turn, times: Times) -> None:
+    async def _words(self, turn: Turn, times: Times, made: Bill) -> None:
         """One message per word, each when it is due, up to the fault if there is one."""
         planned = turn.words
         gap = (times.total - times.ttft) / max(1, len(planned) - 1)
         sent = planned if self.directive.fault is None else planned[: self.directive.after]
         for index, word in enumerate(sent):
             await pause(times.began + times.ttft + index * gap - self.now())
+            made.words = index + 1
             await self._tell([word])
 
     async def _tell(self, messages: Sequence[Message]) -> None:

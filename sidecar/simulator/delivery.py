@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sidecar.simulator.books import Bill
 from sidecar.simulator.composition import Times
 from sidecar.simulator.directive import Directive, Fault
 from sidecar.simulator.protocol.ask import Script
@@ -38,6 +39,8 @@ class Delivery:
     """Of a stream."""
     keep_alive: float
     """Seconds between comments before the first token of a stream; 0 = none."""
+    first_token: Callable[[], None] | None = None
+    """Told when there is one, if anybody wants to know."""
     _head_out: bool = False
 
     async def queue(self, turn: asyncio.Future[None] | None, *, stream: bool) -> None:
@@ -50,24 +53,33 @@ class Delivery:
         if turn is not None:
             await turn
 
-    async def whole(self, times: Times, body: bytes) -> Sent:
+    async def whole(self, times: Times, body: bytes, bill: Bill) -> Sent:
         """Answer with a whole body when it is due."""
-        await self._until(times.began + times.total)
+        try:
+            if self.first_token is not None:
+                await self._until(times.began + times.ttft)
+                self.first_token()
+            await self._until(times.began + times.total)
+        except asyncio.CancelledError:
+            bill.words = times.made(bill.planned, self.now())
+            raise
+        bill.words = bill.planned
         fault = self.directive.fault
         if fault is None or fault is Fault.ERROR_IN_STREAM:  # that error is the body already
             return await self.wire.whole(200, (_JSON, *self.headers()), body)
         if fault in MID_STREAM:
-            head = self.wire.head(200, (_JSON, *self.headers()), len(body))
-            await self.wire.raw(head + body[: len(body) // 2])
+            await self.wire.half(200, (_JSON, *self.headers()), body)
         return await break_off(self.wire, fault)
 
-    async def stream(self, times: Times, script: Script, error: bytes) -> Sent:
+    async def stream(self, times: Times, script: Script, bill: Bill, *, error: bytes) -> Sent:
         """Answer token by token; `error` is what an error in the stream says."""
         await self._first_token(times)
         fault = self.directive.fault
         if fault is not None and fault not in MID_STREAM and fault is not Fault.ERROR_IN_STREAM:
             return await break_off(self.wire, fault)
-        await self._tokens(times, script)
+        if self.first_token is not None:
+            self.first_token()
+        await self._tokens(times, script, bill)
         if fault is None:
             return await self.wire.last_chunk(script.closing)
         if fault is Fault.ERROR_IN_STREAM:
@@ -88,11 +100,12 @@ class Delivery:
             await self.wire.chunk(self.framing.comment)
         await self._until(due)
 
-    async def _tokens(self, times: Times, script: Script) -> None:
+    async def _tokens(self, times: Times, script: Script, bill: Bill) -> None:
         """Send the opening and the pieces, up to the fault if there is one."""
         planned = len(script.pieces)
         count = planned if self.directive.fault is None else min(planned, self.directive.after)
         pieces = script.pieces[:count]
+        bill.words = min(1, count)
         await self.wire.chunk(script.opening + b"".join(pieces[:1]), head=self._stream_head())
         gap = (times.total - times.ttft) / max(1, planned - 1)
         stride = max(1, round(self.tick / gap)) if gap > 0 else planned
@@ -100,6 +113,7 @@ class Delivery:
         while sent < count:
             upto = min(sent + stride, count)
             await self._until(times.began + times.ttft + (upto - 1) * gap)
+            bill.words = upto
             await self.wire.chunk(b"".join(pieces[sent:upto]))
             sent = upto
 

@@ -23,10 +23,21 @@ and the keys, all optional, are
 - `tokens=COUNT`          length of the answer (still cut by max_tokens)
 - `ttft=SECONDS`, `total=SECONDS`   times of the answer, instead of the scenario's
 - `trouble=NAME`          what `error-in-stream` tells (overloaded)
+- `reasoning=COUNT`       so many of the answer's tokens are thoughts: told, billed and not seen
+- `cached=COUNT`          so many of the prompt's tokens count as read from a prompt cache, where the
+                          provider tells such a thing
+- `usage=FLAW`            the answer tells no usage, or nonsense: see `UsageFlaw`
+- `vectors=FLAW`          the answer has the wrong vectors: see `VectorsFlaw`
+- `encoding=NAME`         the answer comes compressed: gzip, br, zstd or deflate; not if the request
+                          accepts nothing but `identity`
 
 Errors by status or name are answered at once, and take no capacity; everything else is admitted
 first, like any other request. A WebSocket's directive is in its handshake: an error or a fault that
 needs no answer refuses it, the rest happens to each answer in it.
+
+What is asked of one caller's embeddings cannot be said in a header once several calls were made one
+on the way here. So inputs can ask for it too: `[[vectors=FLAW]]` in one of several inputs does what
+the key does, and `[[bad]]` in any input makes the provider refuse the whole request (400).
 """
 
 from collections.abc import Callable, Mapping
@@ -35,6 +46,8 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any
 
+from sidecar.simulator.encoding import Encoding
+from sidecar.simulator.protocol.flaws import UsageFlaw, VectorsFlaw
 from sidecar.simulator.protocol.refusal import BY_STATUS, Trouble
 
 HEADER = "x-simulate"
@@ -88,6 +101,13 @@ class Directive:
     """Seconds."""
     in_stream: Trouble = Trouble.OVERLOAD
     """What an error in the stream tells."""
+    reasoning: int = 0
+    """LLM tokens, of the answer's."""
+    cached: int | None = None
+    """LLM tokens, of the prompt's."""
+    usage: UsageFlaw | None = None
+    vectors: VectorsFlaw | None = None
+    encoding: Encoding | None = None
 
 
 NOTHING = Directive()
@@ -161,4 +181,9 @@ _KEYS: Mapping[str, tuple[str, Callable[[str], object]]] = {
     "ttft": ("ttft", _seconds),
     "total": ("total", _seconds),
     "trouble": ("in_stream", _trouble),
+    "reasoning": ("reasoning", _count),
+    "cached": ("cached", _count),
+    "usage": ("usage", UsageFlaw),
+    "vectors": ("vectors", VectorsFlaw),
+    "encoding": ("encoding", Encoding),
 }

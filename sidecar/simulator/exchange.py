@@ -11,6 +11,7 @@ import orjson
 from aiohttp import web
 
 from sidecar.simulator import directive as directives
+from sidecar.simulator.books import bill
 from sidecar.simulator.composition import answer, compose
 from sidecar.simulator.conversation import LARGEST_MESSAGE, Conversation
 from sidecar.simulator.delivery import MID_STREAM, Delivery, break_off
@@ -139,6 +140,8 @@ class Exchange:
         call.reception = reception = self._reception(ask.model)
         if directive is NOTHING:
             directive = self._chance(reception)
+        if directive.encoding is not None:
+            call.wire.compress(directive.encoding)
         if directive.trouble is not None:
             return await self._respond.inject(call, directive.trouble, directive)
         if not surface.counted:
@@ -165,15 +168,22 @@ class Exchange:
             return await self._respond.reject(call, reception, error.rejected)
         ending = Ending.CANCELLED
         try:
-            sent = await self._serve(call, stay, surface, ask, directive)
+            sent = await self._serve(call, reception, stay, surface, ask, directive)
             ending = Ending.FINISHED if directive.fault is None else Ending.BROKEN
         finally:
             reception.leave(stay, ending)
         return sent
 
     async def _serve(
-        self, call: Call, stay: Stay, surface: Surface, ask: Ask, directive: Directive
+        self,
+        call: Call,
+        reception: Reception,
+        stay: Stay,
+        surface: Surface,
+        ask: Ask,
+        directive: Directive,
     ) -> Sent:
+        cache = reception.cache
         delivery = Delivery(
             wire=call.wire,
             now=self._now,
@@ -182,17 +192,20 @@ class Exchange:
             tick=self._scenario.tick,
             framing=surface.framing,
             keep_alive=self._scenario.keep_alive,
+            first_token=(lambda: cache.keep(ask.prefixes, self._now())) if ask.prefixes else None,
         )
         script = surface.stream if ask.stream else None
         await delivery.queue(stay.turn, stream=script is not None)
-        answer, times = compose(ask, stay, directive, self._stamps)
+        used = cache.use(ask.prefixes, self._now())
+        answer, times = compose(ask, stay, directive, self._stamps, cache=used)
+        stay.bill = made = bill(ask, answer)
         refusal, told = call.style.refusals[directive.in_stream], Told(call.request_id)
         if script is not None:
             error = surface.framing.error(call.style, refusal, told)
-            return await delivery.stream(times, script(ask, answer), error)
+            return await delivery.stream(times, script(ask, answer), made, error=error)
         if directive.fault is Fault.ERROR_IN_STREAM:
-            return await delivery.whole(times, call.style.error_body(refusal, told))
-        return await delivery.whole(times, surface.whole(ask, answer))
+            return await delivery.whole(times, call.style.error_body(refusal, told), made)
+        return await delivery.whole(times, surface.whole(ask, answer), made)
 
 
 def _surface(request: web.BaseRequest, target: Target) -> Surface | None:

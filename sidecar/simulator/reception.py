@@ -10,8 +10,10 @@ from enum import StrEnum
 from random import Random
 from typing import Any
 
+from sidecar.simulator.books import Bill, Books
 from sidecar.simulator.bucket import Figures
 from sidecar.simulator.model import Capacity, Queued, Rejected
+from sidecar.simulator.prompt_cache import PromptCache
 from sidecar.simulator.protocol.ask import Ask
 from sidecar.simulator.protocol.style import Allowance
 from sidecar.simulator.scenario import ModelPlan
@@ -48,6 +50,8 @@ class Stay:
     """Known once it runs."""
     turn: asyncio.Future[None] | None = None
     """Done when it begins to run; None where it ran at once."""
+    bill: Bill | None = None
+    """Known once it is known what the answer is."""
 
 
 class Reception:
@@ -60,6 +64,8 @@ class Reception:
         self._plan = plan
         self._dice = dice
         self._times = ServiceTimes(plan.service, dice)
+        self.cache = PromptCache()
+        self._books = Books()
         self._capacity: Capacity[Stay] = Capacity(plan.capacity, now=origin)
         self._endings: Counter[Ending] = Counter()
         self._rejected: Counter[int] = Counter()
@@ -97,6 +103,9 @@ class Reception:
         """Give the place back, and let in who waited for it."""
         now = self._count_time()
         self._endings[ending] += 1
+        if stay.bill is not None:
+            book = self._books.finish if ending is Ending.FINISHED else self._books.break_off
+            book(stay.bill)
         self._wake(self._capacity.leave(stay, now), now)
 
     def reject(self, status: int) -> None:
@@ -134,6 +143,7 @@ class Reception:
             **{ending.value: self._endings[ending] for ending in Ending},
             "rejected": {str(status): times for status, times in self._rejected.items()},
             "injected": {str(status): times for status, times in self._injected.items()},
+            **self._books.state(),
         }
 
     def close(self) -> None:

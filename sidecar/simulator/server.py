@@ -9,7 +9,8 @@ One server speaks all the APIs: `/<provider>/…` is that provider's, and withou
 path tells which one is meant (`protocol.routes`), OpenAI's or Anthropic's where several have it. On
 `/v1/realtime?model=…` and `/v1/responses` it also accepts WebSockets (`conversation`). What it hides
 comes from a scenario (`scenario`), what goes wrong on demand from the header `x-simulate`
-(`directive`), and the truth about capacity stands at `GET /_simulator/state`.
+(`directive`). The truth about capacity, and about what was billed (`books`), stands at
+`GET /_simulator/state`.
 """
 
 import asyncio
@@ -86,7 +87,7 @@ class SimulatedProvider:
             reception.close()
 
     def state(self) -> Mapping[str, Any]:
-        """The truth: per model in flight, peak, waiting, capacity, endings and rejections."""
+        """The truth: per model in flight, peak, waiting, capacity, endings, rejections, bills."""
         loop = asyncio.get_running_loop()
         return {
             "scenario": self._scenario.name,

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from sidecar.simulator.encoding import Coder, Encoding, Plain, coder
+
 _HIGH_WATER = 65_536
 """Bytes waiting for a slow client before the next write waits for it."""
 _RESET = struct.pack("ii", 1, 0)
@@ -53,6 +55,15 @@ class Wire:
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
         self._reuse = request.keep_alive
+        self._coder: Coder = Plain()
+        self._encoding = b""
+
+    def compress(self, encoding: Encoding) -> None:
+        """From here on, before the answer begins: compress it, if the client can take that."""
+        accepted = self._request.headers.get("accept-encoding", "")
+        if accepted.strip().lower() != "identity":
+            self._coder = coder(encoding)
+            self._encoding = b"content-encoding: %b\r\n" % encoding.value.encode()
 
     def _transport(self) -> asyncio.Transport:
         transport = self._request.transport
@@ -72,13 +83,19 @@ class Wire:
         framing = _CHUNKED if length is None else b"content-length: %d\r\n" % length
         reuse = b"" if self._reuse else _CLOSING
         first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Overloaded\r\n" % status
-        return b"%b%b%b%b\r\n" % (first, lines, framing, reuse)
+        return b"%b%b%b%b%b\r\n" % (first, lines, self._encoding, framing, reuse)
 
     async def whole(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> Sent:
         """Send a complete answer."""
+        body = self._coder.last(body)
         head = self.head(status, headers, len(body))
         await self._write(head if self._request.method == "HEAD" else head + body)
         return self.done
+
+    async def half(self, status: int, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        """Send the first half of an answer."""
+        body = self._coder.last(body)
+        await self._write(self.head(status, headers, len(body)) + body[: len(body) // 2])
 
     async def raw(self, data: bytes) -> None:
         """Send these bytes as they are."""
@@ -86,11 +103,11 @@ class Wire:
 
     async def chunk(self, data: bytes, *, head: bytes = b"") -> None:
         """Send one chunk of a chunked body, behind a head if it is the first."""
-        await self._write(head + _framed(data))
+        await self._write(head + _framed(self._coder.part(data)))
 
     async def last_chunk(self, data: bytes) -> Sent:
         """Send what is left of a chunked body and end it."""
-        await self._write(_framed(data) + b"0\r\n\r\n")
+        await self._write(_framed(self._coder.last(data)) + b"0\r\n\r\n")
         return self.done
 
     @property

@@ -103,10 +103,49 @@ WEBSOCKETS_OPEN = Metric(
     "ai_api_websockets_open", "gauge", "WebSockets that are open; no concurrency limit counts them."
 )
 WEBSOCKETS = Metric("ai_api_websockets_opened_total", "counter", "WebSockets that were opened.")
+TOKENS = Metric(
+    "ai_api_tokens_used_total", "counter",
+    "LLM tokens as the provider counts them; cached input is also input, reasoning also output.",
+    (*SERIES, "type"),
+)  # fmt: skip
+USAGE_MISSING = Metric(
+    "ai_api_usage_missing_total", "counter",
+    "Answers whose tokens are not known: no figures in them, or figures that make no sense.",
+    (*SERIES, "reason"),
+)  # fmt: skip
+USAGE_ESTIMATED = Metric(
+    "ai_api_usage_estimated_total",
+    "counter",
+    "Answers that broke off, whose tokens were estimated.",
+)
+COST = Metric(
+    "ai_api_cost_usd_total",
+    "counter",
+    "Cost in US dollars: an estimate, by list prices or your own.",
+)
+UNPRICED = Metric(
+    "ai_api_unpriced_requests_total", "counter", "Answers with known tokens and no known price."
+)
+DEDUP_HITS = Metric(
+    "ai_api_dedup_hits_total",
+    "counter",
+    "Requests served by an identical one's call, or from the answer cache.",
+)
+BATCHED = Metric(
+    "ai_api_batched_requests_total",
+    "counter",
+    "Embedding requests that went to the provider in one call with others.",
+)
+PREFIX_WAITS = Metric(
+    "ai_api_prefix_waits_total",
+    "counter",
+    "Requests that waited for another one to fill the provider's prompt cache.",
+)
 BUILD = Metric("ai_api_build_info", "gauge", "1, with the version as label.", ("version",))
 
 METRICS: tuple[Metric, ...] = (
     REQUESTS, LATENCY, FIRST_BYTE, QUEUE_WAIT, OVERHEAD, ACTIVE, LIMIT, QUEUE_DEPTH, DEMAND,
     UPSTREAM_LIMITED, P95, BASELINE, LEARNED_RATE, REMAINING, LIMIT_CHANGES, RATE_LIMIT_HITS, REJECTIONS, ATTEMPTS,
-    RETRIES, CLIENT_RETRIES, WAITS, SHED, WEBSOCKETS_OPEN, WEBSOCKETS, BUILD,
+    RETRIES, CLIENT_RETRIES, WAITS, SHED, TOKENS, USAGE_MISSING, USAGE_ESTIMATED, COST, UNPRICED,
+    DEDUP_HITS, BATCHED, PREFIX_WAITS, WEBSOCKETS_OPEN, WEBSOCKETS, BUILD,
 )  # fmt: skip

@@ -10,18 +10,21 @@ from contextlib import suppress
 from typing import Any, BinaryIO, Literal, Protocol
 
 import orjson
-import structlog
 
 from sidecar.events import (
     AttemptFinished,
     BugFound,
+    CallShared,
     Event,
     LimitChanged,
+    PrefixAwaited,
     QuotaExhausted,
     RequestFinished,
     RequestQueued,
+    RequestsBatched,
     RetryStarted,
 )
+from sidecar.telemetry.lean_structlog import structlog
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -110,7 +113,14 @@ class LogObserver:
                 )
             case BugFound():
                 self._log.error("bug", **bug_fields(event.error))
-            case AttemptFinished() | RequestQueued():
+            case RequestsBatched():
+                self._log.debug(
+                    "batch",
+                    upstream=event.upstream,
+                    model=event.model,
+                    requests=event.requests,
+                )
+            case AttemptFinished() | RequestQueued() | CallShared() | PrefixAwaited():
                 pass  # its request's line tells as much
 
 
@@ -137,6 +147,8 @@ def _request_fields(event: RequestFinished) -> dict[str, Any]:
         "seconds": _rounded(event.duration),
         "queue_seconds": _rounded(event.queue_wait),
         "first_byte_seconds": _rounded(event.first_byte),
+        "input_tokens": None if event.usage is None else event.usage.input,
+        "output_tokens": None if event.usage is None else event.usage.output,
     }
 
 

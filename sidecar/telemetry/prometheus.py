@@ -13,10 +13,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from sidecar.outcomes import UsageSource
 from sidecar.telemetry import catalogue as c
 from sidecar.telemetry.histogram import Histogram
 from sidecar.telemetry.series import Series, SeriesObserver
-from sidecar.telemetry.views import LimiterView, WebSocketView
+from sidecar.telemetry.views import CostView, LimiterView, WebSocketView
 from sidecar.version import __version__
 
 Rows = Iterable[tuple[tuple[str, ...], float]]
@@ -30,10 +31,12 @@ class MetricsCollector(Collector):
         counts: SeriesObserver,
         views: Callable[[], Iterable[LimiterView]],
         websockets: Callable[[], Iterable[WebSocketView]],
+        costs: Callable[[], Iterable[CostView]],
     ) -> None:
         self._counts = counts
         self._views = views
         self._websockets = websockets
+        self._costs = costs
 
     def collect(self) -> Iterator[Family]:
         """All families of the catalogue."""
@@ -43,6 +46,7 @@ class MetricsCollector(Collector):
         yield _histogram(c.OVERHEAD, [((), self._counts.overhead)])
         yield from _gauges(list(self._views()))
         yield from _websockets(list(self._websockets()))
+        yield from _costs(list(self._costs()))
         yield _gauge(c.BUILD, [((__version__,), 1.0)])
 
 
@@ -54,6 +58,10 @@ def _counters(items: _Items) -> Iterator[Family]:
         (c.ATTEMPTS, lambda s: s.attempts),
         (c.RATE_LIMIT_HITS, lambda s: s.rate_limit_hits),
         (c.CLIENT_RETRIES, lambda s: s.client_retries),
+        (c.USAGE_ESTIMATED, lambda s: s.usages[UsageSource.ESTIMATED]),
+        (c.DEDUP_HITS, lambda s: s.dedup_hits),
+        (c.BATCHED, lambda s: s.batched),
+        (c.PREFIX_WAITS, lambda s: s.prefix_waits),
     )
     split: tuple[tuple[c.Metric, Callable[[Series], Mapping[Any, int]]], ...] = (
         (c.REQUESTS, lambda s: s.requests),
@@ -62,6 +70,8 @@ def _counters(items: _Items) -> Iterator[Family]:
         (c.WAITS, lambda s: s.waits),
         (c.SHED, lambda s: s.shed),
         (c.LIMIT_CHANGES, lambda s: s.limit_changes),
+        (c.TOKENS, lambda s: s.tokens),
+        (c.USAGE_MISSING, _missing),
     )
     for metric, read in plain:
         yield _counter(metric, ((key, read(series)) for key, series in items))
@@ -74,6 +84,11 @@ def _counters(items: _Items) -> Iterator[Family]:
                 for label, count in table(series).items()
             ),
         )
+
+
+def _missing(series: Series) -> Mapping[UsageSource, int]:
+    unknown = (UsageSource.ABSENT, UsageSource.INVALID)
+    return {source: n for source in unknown if (n := series.usages[source])}
 
 
 def _labels(label: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -121,6 +136,12 @@ def _websockets(views: list[WebSocketView]) -> Iterator[Family]:
     keyed = [((view.upstream, view.model), view) for view in views]
     yield _gauge(c.WEBSOCKETS_OPEN, [(key, view.open) for key, view in keyed])
     yield _counter(c.WEBSOCKETS, [(key, view.opened) for key, view in keyed])
+
+
+def _costs(views: list[CostView]) -> Iterator[Family]:
+    keyed = [((view.upstream, view.model), view) for view in views]
+    yield _counter(c.COST, [(key, view.usd) for key, view in keyed])
+    yield _counter(c.UNPRICED, [(key, view.unpriced) for key, view in keyed])
 
 
 def _counter(metric: c.Metric, rows: Rows) -> Family:

@@ -9,21 +9,36 @@ from datetime import datetime
 from sidecar.events import (
     AttemptFinished,
     BugFound,
+    CallShared,
     Event,
     LimitChanged,
+    PrefixAwaited,
     QuotaExhausted,
     RequestFinished,
     RequestQueued,
+    RequestsBatched,
     RetryStarted,
 )
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
+from sidecar.outcomes import (
+    Endpoint,
+    LimitReason,
+    RejectionKind,
+    RequestStatus,
+    TokenType,
+    UsageSource,
+    WaitReason,
+)
 from sidecar.telemetry.histogram import OWN_SECONDS, Histogram
+from sidecar.tokens import Usage
 
 _SWITCHED = 101
 """An open WebSocket: how long it lasted is not how long anybody waited."""
 
 RECENT_CHANGES = 200
 """Limit changes kept for `/stats`, over all limits."""
+
+FRESH_FIRST_BYTES = 256
+"""First-byte times kept between two samples of the history; of more, the latest."""
 
 
 @dataclass(slots=True)
@@ -38,9 +53,9 @@ class Series:
     """All counts of one (upstream, model)."""
 
     __slots__ = (
-        "attempts", "client_retries", "first_byte", "latency", "limit_changes", "queue_wait",
-        "rate_limit_hits", "rejections", "requests", "retries", "shed",
-        "waits",
+        "attempts", "batched", "client_retries", "dedup_hits", "first_byte", "fresh_first_bytes",
+        "latency", "limit_changes", "prefix_waits", "queue_wait", "rate_limit_hits", "rejections",
+        "requests", "retries", "shed", "tokens", "usages", "waits",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -52,10 +67,27 @@ class Series:
         self.limit_changes: Counter[tuple[str, LimitReason]] = Counter()
         self.latency: defaultdict[Endpoint, Histogram] = defaultdict(Histogram)
         self.first_byte = Histogram()
+        self.fresh_first_bytes: deque[float] = deque(maxlen=FRESH_FIRST_BYTES)
         self.queue_wait = Histogram()
         self.attempts = 0
         self.rate_limit_hits = 0
         self.client_retries = 0
+        self.tokens: Counter[TokenType] = Counter()
+        self.usages: Counter[UsageSource] = Counter()
+        """Answers by how their tokens are known."""
+        self.dedup_hits = 0
+        self.batched = 0
+        self.prefix_waits = 0
+
+    def used(self, usage: Usage) -> None:
+        """Count an answer's tokens; of those types only that it has."""
+        tokens = self.tokens
+        tokens[TokenType.INPUT] += usage.input
+        tokens[TokenType.OUTPUT] += usage.output
+        if usage.cached_input:
+            tokens[TokenType.CACHED_INPUT] += usage.cached_input
+        if usage.reasoning:
+            tokens[TokenType.REASONING] += usage.reasoning
 
 
 class SeriesObserver:
@@ -80,10 +112,10 @@ class SeriesObserver:
                 self.series[event.upstream, event.model].retries[event.reason] += 1
             case LimitChanged():
                 self._change(event)
-            case QuotaExhausted():
-                pass  # its rejection is counted
-            case BugFound():
-                pass  # its request is counted as a server error; the log has the rest
+            case CallShared() | RequestsBatched() | PrefixAwaited():
+                self._saving(event)
+            case QuotaExhausted() | BugFound():
+                pass  # its rejection is counted, or its request as a server error
 
     def _request(self, event: RequestFinished) -> None:
         series = self.series[event.upstream, event.model]
@@ -104,10 +136,26 @@ class SeriesObserver:
         series.attempts += 1
         if event.first_byte is not None:
             series.first_byte.observe(event.first_byte)
+            if event.rejection is None:  # a refusal comes at once, which says nothing of answers
+                series.fresh_first_bytes.append(event.first_byte)
         if event.rejection is not None:
             series.rejections[event.rejection] += 1
         if event.http_status == 429:
             series.rate_limit_hits += 1
+        if event.usage_source is not None:
+            series.usages[event.usage_source] += 1
+            if event.usage is not None:
+                series.used(event.usage)
+
+    def _saving(self, event: CallShared | RequestsBatched | PrefixAwaited) -> None:
+        series = self.series[event.upstream, event.model]
+        match event:
+            case CallShared():
+                series.dedup_hits += 1
+            case RequestsBatched():
+                series.batched += event.requests
+            case PrefixAwaited():
+                series.prefix_waits += 1
 
     def _change(self, event: LimitChanged) -> None:
         direction = "up" if event.after > event.before else "down"

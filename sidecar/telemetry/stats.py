@@ -5,9 +5,9 @@ from dataclasses import asdict
 from typing import Any
 
 from sidecar.control.allowance import Unit
-from sidecar.outcomes import RequestStatus
+from sidecar.outcomes import RequestStatus, TokenType
 from sidecar.telemetry.series import RecentChange, Series, SeriesObserver
-from sidecar.telemetry.views import LimiterView, WebSocketView
+from sidecar.telemetry.views import CostView, LimiterView, WebSocketView
 from sidecar.version import __version__
 
 
@@ -19,11 +19,13 @@ class Stats:
         counts: SeriesObserver,
         views: Callable[[], Iterable[LimiterView]],
         websockets: Callable[[], Iterable[WebSocketView]],
+        costs: Callable[[], Iterable[CostView]],
         now: Callable[[], float],
     ) -> None:
         self._counts = counts
         self._views = views
         self._websockets = websockets
+        self._costs = costs
         self._now = now
         self._started = now()
 
@@ -31,7 +33,11 @@ class Stats:
         """Everything, now; only what JSON can carry."""
         views = {(view.upstream, view.model): view for view in self._views()}
         keys = sorted({*views, *self._counts.series})
-        limits = [_limit(key, self._counts.series.get(key), views.get(key)) for key in keys]
+        costs = {(cost.upstream, cost.model): cost for cost in self._costs()}
+        limits = [
+            _limit(key, self._counts.series.get(key), views.get(key), costs.get(key))
+            for key in keys
+        ]
         return {
             "version": __version__,
             "uptime_seconds": round(self._now() - self._started, 3),
@@ -42,7 +48,12 @@ class Stats:
         }
 
 
-def _limit(key: tuple[str, str], series: Series | None, view: LimiterView | None) -> dict[str, Any]:
+def _limit(
+    key: tuple[str, str],
+    series: Series | None,
+    view: LimiterView | None,
+    cost: CostView | None,
+) -> dict[str, Any]:
     series = series or Series()
     total, successful = series.requests.total(), series.requests[RequestStatus.OK]
     return {
@@ -68,7 +79,19 @@ def _limit(key: tuple[str, str], series: Series | None, view: LimiterView | None
         "requests_by_status": _by_name(series.requests),
         "rejections_by_kind": _by_name(series.rejections),
         "shed_by_reason": _by_name(series.shed),
+        "tokens": {kind.value: series.tokens[kind] for kind in TokenType},
+        "answers_by_usage": _by_name(series.usages),
+        "cost_usd": _usd(cost),
+        "unpriced_requests": cost.unpriced if cost else 0,
+        "dedup_hits": series.dedup_hits,
+        "batched_requests": series.batched,
+        "prefix_waits": series.prefix_waits,
     }
+
+
+def _usd(cost: CostView | None) -> float | None:
+    """None where nothing had a price: that is not known to be free."""
+    return None if cost is None or (cost.unpriced and not cost.usd) else cost.usd
 
 
 def _by_name(counts: Mapping[Any, int]) -> dict[str, int]:
@@ -84,11 +107,19 @@ def _totals(limits: list[dict[str, Any]]) -> dict[str, Any]:
     totals = {name: sum(limit[name] for limit in limits) for name in names}
     total = totals["total_requests"]
     rate = totals["successful_requests"] / total if total else None
+    costs = [limit["cost_usd"] for limit in limits if limit["cost_usd"] is not None]
     return {
         **totals,
         "success_rate": rate,
         "current_concurrency": sum(limit["current_concurrency"] for limit in limits),
         "queue_depth": sum(limit["queue_depth"] for limit in limits),
+        "tokens": {
+            kind.value: sum(limit["tokens"][kind.value] for limit in limits) for kind in TokenType
+        },
+        "cost_usd": sum(costs) if costs else None,
+        "unpriced_requests": sum(limit["unpriced_requests"] for limit in limits),
+        "dedup_hits": sum(limit["dedup_hits"] for limit in limits),
+        "batched_requests": sum(limit["batched_requests"] for limit in limits),
     }
 
 

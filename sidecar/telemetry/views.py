@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sidecar.admission.limiter import Limiter
 from sidecar.control.allowance import Unit
 from sidecar.control.demand import Demand
+from sidecar.cost.meter import Costs
 from sidecar.outcomes import WaitReason
 
 
@@ -66,6 +67,23 @@ def _view(limiter: Limiter, maximum: int, now: float) -> LimiterView:
         },
         wait_reason=wait_reason,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CostView:
+    """What one upstream's model has cost since the start."""
+
+    upstream: str
+    model: str
+    usd: float
+    """An estimate in US dollars."""
+    unpriced: int
+    """Answers whose tokens are known, but no price."""
+
+
+def cost_views(costs: Mapping[tuple[str, str], Costs]) -> list[CostView]:
+    """By upstream and model, as far as tokens were told; what is being looked up does not count yet."""
+    return [CostView(*key, float(cost.usd), cost.unpriced) for key, cost in costs.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,43 @@
 """The admin server's paths, over a real connection."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestServer
 from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from prometheus_client.samples import Sample
 
 from sidecar.admin.readiness import Readiness
 from sidecar.admin.routes import admin_app
+from sidecar.telemetry.history import History
 from sidecar.telemetry.prometheus import MetricsCollector
 from sidecar.telemetry.series import SeriesObserver
 from sidecar.telemetry.stats import Stats
 from tests.telemetry.made import CHANGE, REJECTED, REQUEST, SOCKETS, VIEW
+
+WALL = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def history_of(counts: SeriesObserver) -> History:
+    """Of these, inside of a running loop."""
+    return History(
+        counts,
+        lambda: [VIEW],
+        list,
+        loop=asyncio.get_running_loop(),
+        wall=lambda: WALL,
+        mode="adaptive",
+        maximum=256,
+    )
 
 
 class Admin:
@@ -37,24 +60,26 @@ class Admin:
 
 @pytest_asyncio.fixture
 async def admin() -> AsyncIterator[Admin]:
-    counts = SeriesObserver(lambda: datetime(2026, 11, 24, tzinfo=UTC))
+    counts = SeriesObserver(lambda: WALL)
     for event in (REQUEST, REJECTED, CHANGE):
         counts.notify(event)
     registry, readiness = CollectorRegistry(), Readiness()
-    registry.register(MetricsCollector(counts, lambda: [VIEW], lambda: SOCKETS))
-    stats = Stats(counts, lambda: [VIEW], lambda: SOCKETS, lambda: 0.0)
-    server = TestServer(admin_app(registry, stats.snapshot, readiness))
+    registry.register(MetricsCollector(counts, lambda: [VIEW], lambda: SOCKETS, list))
+    stats = Stats(counts, lambda: [VIEW], lambda: SOCKETS, list, lambda: 0.0)
+    history = history_of(counts)
+    history.sample()
+    history.sample()
+    server = TestServer(admin_app(registry, stats.snapshot, history, readiness))
     async with server, ClientSession() as client:
         yield Admin(str(server.make_url("")).rstrip("/"), client, readiness)
 
 
-async def test_the_front_page_names_the_paths(admin: Admin) -> None:
+async def test_the_front_page_is_the_dashboard_and_links_the_paths(admin: Admin) -> None:
     status, kind, text = await admin.get("/")
 
-    assert status == 200
-    assert kind.startswith("text/")
-    for path in ("/metrics", "/stats", "/healthz", "/readyz"):
-        assert path in text
+    assert (status, kind) == (200, "text/html; charset=utf-8")
+    for path in ("metrics", "stats", "history", "healthz", "readyz"):
+        assert f'<a href="{path}">' in text
 
 
 async def test_health_says_that_the_process_lives(admin: Admin) -> None:
@@ -96,6 +121,41 @@ async def test_metrics_are_in_open_metrics_where_that_is_asked_for(admin: Admin)
     assert text.endswith("# EOF\n")
 
 
+async def test_metrics_are_read_on_the_loop_and_written_down_beside_it() -> None:
+    """With 50 models the text takes 60 ms, for which every stream would stand still."""
+    readers: list[threading.Thread] = []
+    writers: list[threading.Thread] = []
+
+    class Samples(list[Sample]):
+        def __iter__(self) -> Iterator[Sample]:
+            writers.append(threading.current_thread())
+            return super().__iter__()
+
+    class Noting(Collector):
+        def collect(self) -> Iterator[Metric]:
+            readers.append(threading.current_thread())
+            metric = Metric("noted", "Noted.", "gauge")
+            metric.samples = Samples([Sample("noted", {}, 1.0)])
+            yield metric
+
+    registry = CollectorRegistry()
+    registry.register(Noting())
+    readers.clear()
+    counts = SeriesObserver(lambda: WALL)
+    app = admin_app(registry, dict, history_of(counts), Readiness())
+    async with (
+        TestServer(app) as server,
+        ClientSession() as client,
+        client.get(server.make_url("/metrics")) as response,
+    ):
+        text = await response.text()
+
+    assert "noted 1.0" in text
+    assert readers == [threading.main_thread()]
+    assert writers
+    assert threading.main_thread() not in writers
+
+
 async def test_stats_are_json(admin: Admin) -> None:
     status, kind, text = await admin.get("/stats")
 
@@ -104,8 +164,44 @@ async def test_stats_are_json(admin: Admin) -> None:
     assert '"limit":9' in text
 
 
+async def history(admin: Admin, query: str = "") -> dict[str, Any]:
+    status, kind, text = await admin.get(f"/history{query}")
+    assert (status, kind) == (200, "application/json")
+    document: dict[str, Any] = orjson.loads(text)
+    return document
+
+
+async def test_the_history_has_the_samples_and_the_figures_of_stats(admin: Admin) -> None:
+    document = await history(admin)
+    (limit,) = document["limits"]
+    _, _, stats = await admin.get("/stats")
+
+    assert limit["values"][document["columns"].index("limit")] == [9, 9]
+    assert document["state"] == "starting"
+    expected = orjson.loads(stats)
+    del expected["recent_limit_changes"]  # the history has its own
+    assert document["stats"] == expected
+    assert [each["after"] for each in document["changes"]] == [9]
+
+
+async def test_the_history_is_told_in_pieces(admin: Admin) -> None:
+    run = (await history(admin))["run"]
+    newer = await history(admin, f"?run={run}&since=0")
+    another = await history(admin, f"?run={run + 1}&since=0")
+
+    assert (newer["first"], newer["next"]) == (1, 2)
+    assert (another["first"], another["next"]) == (0, 2)
+
+
+@pytest.mark.parametrize("query", ["since=x", "since=-1", "run=", "since=1.5", "since=" + "9" * 19])
+async def test_what_is_no_number_is_refused_by_name(admin: Admin, query: str) -> None:
+    status, _, text = await admin.get(f"/history?{query}")
+
+    assert (status, text) == (400, f"{query.split('=')[0]} must be a whole number, 0 or more\n")
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
-@pytest.mark.parametrize("path", ["/", "/metrics", "/stats", "/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/stats", "/history", "/healthz", "/readyz"])
 async def test_nothing_here_changes_anything(admin: Admin, method: str, path: str) -> None:
     status, _, _ = await admin.ask(method, path)
 

@@ -11,6 +11,7 @@ from sidecar.outcomes import LimitReason, ShedReason
 from tests.admission.callers import LATE, LONG, Callers
 from tests.admission.conftest import DRAW, MakeLimiter
 from tests.fakes.law import ScriptedLaw
+from tests.fakes.rates import ScriptedRates
 from tests.support import settle, virtual_time
 
 
@@ -220,3 +221,45 @@ async def test_it_knows_since_when_it_is_idle(make_limiter: MakeLimiter) -> None
         await callers.settle(0)
 
     assert limiter.idle_since - begin == pytest.approx(8, abs=0.01)
+
+
+async def test_free_is_where_a_permit_would_be_given_at_once(make_limiter: MakeLimiter) -> None:
+    """And asking takes nothing."""
+    rates = ScriptedRates()
+    limiter = make_limiter(ScriptedLaw(limit=1), rates)
+    rates.until = {7: asyncio.get_running_loop().time() + 60}
+
+    assert limiter.free(0)
+    assert not limiter.free(7)
+    async with Callers(limiter) as callers:
+        await callers.ask()
+        assert not limiter.free(0)
+        await callers.ask()
+        callers.permits[0].settle(SUCCESS)
+        assert not limiter.free(0), "somebody has just got it"
+
+
+async def test_tokens_may_grow_until_the_place_is_given(make_limiter: MakeLimiter) -> None:
+    rates = ScriptedRates()
+    limiter = make_limiter(ScriptedLaw(limit=1), rates)
+    wanted = [5]
+    async with Callers(limiter) as callers:
+        await callers.ask()
+        waiting = asyncio.get_running_loop().create_task(
+            limiter.acquire(max_wait=LONG, late=LATE, tokens=lambda: sum(wanted))
+        )
+        await settle()
+        wanted.append(6)
+        callers.permits[0].settle(SUCCESS)
+
+        (await waiting).settle(SUCCESS)
+        assert rates.taken == [0, 11]
+
+
+async def test_tokens_that_are_asked_for_are_those_of_now(make_limiter: MakeLimiter) -> None:
+    rates = ScriptedRates()
+    limiter = make_limiter(ScriptedLaw(limit=1), rates)
+
+    (await limiter.acquire(max_wait=0, late=LATE, tokens=lambda: 3)).settle(SUCCESS)
+
+    assert rates.taken == [3]

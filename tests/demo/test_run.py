@@ -51,7 +51,7 @@ def test_the_limit_finds_the_capacity_and_follows_it() -> None:
     assert [row[1] for row in phases] == ["40", "20", "40"]
     for row in phases:
         assert 75 < int(row[3].rstrip("%")) < 125, out
-    assert re.search(r"^admin +http://127\.0\.0\.1:\d+/metrics and /stats$", out, re.MULTILINE)
+    assert re.search(r"^dashboard http://127\.0\.0\.1:\d+/$", out, re.MULTILINE)
     assert len(re.findall(r"^ +\d+\.\d s  capacity", out, re.MULTILINE)) == 12
 
 

@@ -8,9 +8,9 @@ from sidecar.dialects import Call, OwnError
 from sidecar.dialects.anthropic import ANTHROPIC
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, call, headers, kind_of
 from tests.metering.wire import sse
 
@@ -122,17 +122,19 @@ FIGURES = {
     "input_tokens": 100,
     "cache_creation_input_tokens": 10,
     "cache_read_input_tokens": 400,
-    "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 0},
+    "cache_creation": {"ephemeral_5m_input_tokens": 7, "ephemeral_1h_input_tokens": 3},
     "output_tokens": 25,
+    "output_tokens_details": {"thinking_tokens": 5},
     "service_tier": "standard",
 }
+USED = Usage(510, 25, cached_input=400, reasoning=5, cache_write=10, cache_write_1h=3)
 
 
 def test_what_the_cache_holds_is_input_too() -> None:
     answer = WholeAnswer()
     answer.feed([orjson.dumps({"type": "message", "content": [], "usage": FIGURES})])
 
-    assert answer.usage(ANTHROPIC.usages, None) == Usage(510, 25, 400, 0)
+    assert answer.usage(ANTHROPIC.usages, None) == USED
 
 
 def test_a_stream_tells_the_input_first_and_the_output_last() -> None:
@@ -146,4 +148,4 @@ def test_a_stream_tells_the_input_first_and_the_output_last() -> None:
         ]
     )
 
-    assert tail.usage(ANTHROPIC.usages) == Usage(510, 25, 400, 0)
+    assert tail.usage(ANTHROPIC.usages) == USED

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from sidecar.dialects import DIALECTS, Call, Dialect, OwnError, Rejection
 from sidecar.dialects.base import BYTES_PER_TOKEN, MOST_OUTPUT_TOKENS
-from sidecar.metering.usage import Usage
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import JSON, WALL, call, headers, kind_of, rejection
 
 DIALECT = st.sampled_from(list(DIALECTS.values()))

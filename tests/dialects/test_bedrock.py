@@ -7,9 +7,9 @@ from sidecar.dialects import OwnError, Rejection
 from sidecar.dialects.bedrock import BEDROCK
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, call, kind_of, rejection
 from tests.metering.wire import event_frame, exception_frame
 
@@ -131,7 +131,8 @@ def test_an_error_of_our_own_names_its_exception_in_a_header(status: int, code: 
     ("document", "usage"),
     [
         ({"usage": {"inputTokens": 10, "outputTokens": 20, "totalTokens": 45,
-                    "cacheReadInputTokens": 5, "cacheWriteInputTokens": 10}}, Usage(25, 20, 5, 0)),
+                    "cacheReadInputTokens": 5, "cacheWriteInputTokens": 10}},
+         Usage(25, 20, 5, 0, 10)),
         ({"usage": {"input_tokens": 10, "output_tokens": 20}}, Usage(10, 20, 0, 0)),
         ({"embedding": [0.5], "inputTextTokenCount": 5}, None),
     ],

@@ -8,9 +8,9 @@ from sidecar.dialects import OwnError, Rejection
 from sidecar.dialects.cohere import COHERE
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import NOW, WALL, call, headers, rejection
 from tests.metering.wire import line, sse
 
@@ -80,6 +80,7 @@ SEEN = {"input_tokens": 71, "output_tokens": 418}
     ("document", "usage"),
     [
         ({"usage": {"billed_units": BILLED, "tokens": SEEN}}, Usage(5, 418, 0, 0)),
+        ({"usage": {"billed_units": BILLED, "cached_tokens": 2}}, Usage(5, 418, 2, 0)),
         ({"usage": {"tokens": SEEN}}, Usage(71, 418, 0, 0)),
         ({"meta": {"billed_units": BILLED}}, Usage(5, 418, 0, 0)),
         ({"meta": {"billed_units": {"input_tokens": 5}}}, Usage(5, 0, 0, 0)),

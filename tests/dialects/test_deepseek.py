@@ -4,9 +4,9 @@ import orjson
 import pytest
 
 from sidecar.dialects.deepseek import DEEPSEEK
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, kind_of
 
 

@@ -6,9 +6,9 @@ import pytest
 from sidecar.control.allowance import Allowance, Unit
 from sidecar.dialects import OwnError
 from sidecar.dialects.mistral import MISTRAL
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, call, headers, kind_of
 
 

@@ -7,9 +7,9 @@ from sidecar.dialects import OwnError
 from sidecar.dialects.ollama import OLLAMA
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, call, kind_of
 from tests.metering.wire import line
 

@@ -8,9 +8,9 @@ from sidecar.dialects import OwnError
 from sidecar.dialects.openai import OPENAI
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
 from sidecar.metering.whole_answer import WholeAnswer
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, call, headers, kind_of
 from tests.metering.wire import sse
 
@@ -106,8 +106,8 @@ CHAT = {
     "prompt_tokens": 19,
     "completion_tokens": 10,
     "total_tokens": 29,
-    "prompt_tokens_details": {"cached_tokens": 5, "audio_tokens": 0},
-    "completion_tokens_details": {"reasoning_tokens": 6, "audio_tokens": 0},
+    "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 2, "audio_tokens": 3},
+    "completion_tokens_details": {"reasoning_tokens": 6, "audio_tokens": 4},
 }
 RESPONSE = {
     "input_tokens": 36,
@@ -121,8 +121,8 @@ RESPONSE = {
 @pytest.mark.parametrize(
     ("figures", "usage"),
     [
-        (CHAT, Usage(19, 10, 5, 6)),
-        (RESPONSE, Usage(36, 87, 4, 80)),
+        (CHAT, Usage(19, 10, 5, 6, cache_write=2, input_audio=3, output_audio=4)),
+        (RESPONSE, Usage(36, 87, 4, 80, cache_write=2)),
         ({"prompt_tokens": 8, "total_tokens": 8}, Usage(8, 0, 0, 0)),
     ],
 )

@@ -7,8 +7,8 @@ from sidecar.dialects import OwnError
 from sidecar.dialects.tgi import TGI
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
 from sidecar.outcomes import Endpoint, RejectionKind
+from sidecar.tokens import Usage
 from tests.dialects.made import WALL, call, kind_of
 from tests.metering.wire import sse
 

@@ -154,6 +154,9 @@ class Rig:
             "open requests": self.sidecar.activity.open_requests,
             "in flight": self.in_flight,
             "waiting": self.waiting,
+            "flights": len(self.sidecar.services.shared),
+            "batches": len(self.sidecar.services.batched),
+            "prefixes led": self.sidecar.services.warm.led,
             "websockets": self.sidecar.websockets.open.total(),
             "bytes held": self.sidecar.memory.held,
             "connections in use": transport.open_connections - transport.idle_connections,
@@ -194,7 +197,7 @@ async def rig(
 ) -> AsyncIterator[Rig]:
     """A sidecar before that provider (default upstream `openai`, and `anthropic`).
 
-    One attempt a request unless `retry_attempts` says otherwise.
+    One attempt a request unless `retry_attempts` says otherwise, and no shared calls.
     At the end everything must have been given back, nothing may have been raised into the event
     loop, and no bug of our own may have been logged, but so many as the test makes; `deaf` says that
     it makes a listener fail.
@@ -210,6 +213,7 @@ async def rig(
             "admin_port": 0,
             "limit_mode": "fixed",
             "retry_attempts": 0,
+            "dedup_mode": "off",
         }
         log = io.BytesIO()
         chosen = Settings(**defaults | settings)

@@ -34,6 +34,7 @@ async def _everything_happens(it: Rig) -> None:
     for _ in range(40):
         await client.ask(post())
     await client.ask(post(b'{"model":"limited"}'))
+    await client.ask(post(b'{"model":"told"}'))
     waiting = await it.connect()
     waiting.post(post(b'{"model":"spent"}') * 2)
     await eventually(lambda: it.waiting == 1)
@@ -60,7 +61,8 @@ SPENT = (
     b"x-ratelimit-limit-requests: 60\r\nx-ratelimit-remaining-requests: 0\r\n"
     b"x-ratelimit-reset-requests: 60s\r\n"
 )
-_ANSWERS = {"limited": LIMITED, "spent": ok(extra=SPENT)}
+TOLD = ok(b'{"usage":{"prompt_tokens":5,"completion_tokens":3}}')
+_ANSWERS = {"limited": LIMITED, "spent": ok(extra=SPENT), "told": TOLD}
 
 SELDOM = {"ai_api_learned_rate"}
 """Metrics that only long push-back brings about: they have no samples here."""
@@ -101,7 +103,8 @@ async def test_before_any_traffic_there_is_the_version() -> None:
 
 
 ENDINGS = {
-    "ok": (ok(), {"requests{ok}": 1.0}),
+    "ok": (TOLD, {"requests{ok}": 1.0, "unpriced_requests": 1.0}),
+    "no usage": (ok(), {"requests{ok}": 1.0, "usage_missing{absent}": 1.0}),
     "rate_limited": (
         LIMITED,
         {"requests{rate_limited}": 1.0, "rejections{rate}": 1.0, "rate_limit_hits": 1.0},

@@ -1,22 +1,24 @@
 """Errors and usage in streams that have passed."""
 
-from itertools import chain, repeat
+from collections.abc import Callable
+from itertools import accumulate, chain, cycle, islice, repeat
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.dialects import DIALECTS
 from sidecar.metering.ends import HEAD_BYTES, TAIL_BYTES
 from sidecar.metering.framing import Framing
 from sidecar.metering.stream_tail import StreamTail
-from sidecar.metering.usage import Usage
+from sidecar.tokens import Usage
 from tests.metering.wire import chunk_frame, event_frame, exception_frame, frame, line, sse
 from tests.support import splits
 
 OPENAI = DIALECTS["openai"].usages
 ANTHROPIC = DIALECTS["anthropic"].usages
+GEMINI = DIALECTS["gemini"].usages
 BEDROCK = DIALECTS["bedrock"].usages
 OLLAMA = DIALECTS["ollama"].usages
 
@@ -60,7 +62,7 @@ MESSAGE_DELTA = {
     "delta": {"stop_reason": "end_turn"},
     "usage": {"output_tokens": 15, "input_tokens": None},
 }
-MESSAGE = Usage(input=60, output=15, cached_input=30, reasoning=0)
+MESSAGE = Usage(60, 15, cached_input=30, cache_write=20)
 
 
 class TestErrors:
@@ -173,7 +175,7 @@ class TestUsage:
     def test_a_message_that_broke_off_used_its_input(self) -> None:
         text = sse({"type": "content_block_delta", "delta": {"text": TEXT}}) * 300
 
-        assert passed(sse(START) + text).usage(ANTHROPIC) == Usage(60, 1, 30, 0)
+        assert passed(sse(START) + text).usage(ANTHROPIC) == Usage(60, 1, 30, 0, 20)
 
     def test_gemini_repeats_its_figures_and_the_last_ones_count(self) -> None:
         stream = b"".join(
@@ -233,6 +235,150 @@ class TestUsage:
         assert (tail.usage(BEDROCK), tail.error()) == (None, None)
 
 
+class TestNonsense:
+    """What stands in place of figures and is none."""
+
+    @pytest.mark.parametrize(
+        "figures", [{"prompt_tokens": -9}, {"completion_tokens": "7"}, "9", [9]]
+    )
+    @pytest.mark.parametrize("text", [b"", LONG])
+    def test_it_is_told_from_nothing(self, text: bytes, figures: object) -> None:
+        stream = passed(text + sse({"choices": [], "usage": figures}) + DONE)
+
+        assert stream.usage(OPENAI) is None
+        assert stream.tells_nonsense(OPENAI)
+
+    @pytest.mark.parametrize("stream", [b"", LONG + DONE, LONG + sse({"usage": {}}), CHAT_END])
+    def test_null_and_nothing_and_figures_are_none(self, stream: bytes) -> None:
+        assert not passed(stream).tells_nonsense(OPENAI)
+
+    def test_earlier_figures_do_not_stand_in_for_the_last_ones(self) -> None:
+        figures = {"promptTokenCount": 5, "candidatesTokenCount": 7}
+        wrong = {**figures, "candidatesTokenCount": -7}
+        stream = passed(sse({"usageMetadata": figures}) + sse({"usageMetadata": wrong}))
+
+        assert stream.usage(GEMINI) is None
+        assert stream.tells_nonsense(GEMINI)
+
+    @pytest.mark.parametrize("deltas", [0, 300])
+    def test_an_opening_may_be_nonsense_too(self, deltas: int) -> None:
+        text = sse({"type": "content_block_delta", "delta": {"text": TEXT}}) * deltas
+        opening = sse({"type": "message_start", "message": {"usage": {"input_tokens": "60"}}})
+        stream = passed(opening + text + sse(MESSAGE_DELTA))
+
+        assert stream.usage(ANTHROPIC) is None
+        assert stream.tells_nonsense(ANTHROPIC)
+
+    def test_it_is_found_in_a_line_of_which_only_the_end_is_kept(self) -> None:
+        response = {"output": ["x" * 2 * TAIL_BYTES], "usage": {"input_tokens": -9}}
+        stream = passed(sse({"type": "response.completed", "response": response}))
+
+        assert stream.usage(OPENAI) is None
+        assert stream.tells_nonsense(OPENAI)
+
+
+Made = Callable[[str], bytes]
+
+BREAKING: dict[str, tuple[str, Framing, bytes, Made]] = {
+    "openai": ("openai", Framing.EVENTS, b"", delta),
+    "responses": (
+        "openai",
+        Framing.EVENTS,
+        sse({"type": "response.created", "response": {"instructions": TEXT * 9, "usage": None}}),
+        lambda text: sse({"type": "response.output_text.delta", "item_id": "i", "delta": text}),
+    ),
+    "anthropic": (
+        "anthropic",
+        Framing.EVENTS,
+        sse(START, "message_start"),
+        lambda text: sse({"type": "content_block_delta", "delta": {"text": text}}),
+    ),
+    "cohere": (
+        "cohere",
+        Framing.EVENTS,
+        sse({"type": "message-start", "id": "x"}),
+        lambda text: sse({"type": "content-delta", "delta": {"message": {"content": {"text": text}}}}),
+    ),
+    "gemini": (
+        "gemini",
+        Framing.EVENTS,
+        b"",
+        lambda text: sse({"candidates": [{"content": {"parts": [{"text": text}]}}]}),
+    ),
+    "ollama": (
+        "ollama",
+        Framing.LINES,
+        b"",
+        lambda text: line({"message": {"content": text}, "done": False}),
+    ),
+    "converse": (
+        "bedrock",
+        Framing.FRAMES,
+        event_frame("messageStart", {"role": "assistant"}),
+        lambda text: event_frame("contentBlockDelta", {"delta": {"text": text}}),
+    ),
+    "invoked": (
+        "bedrock",
+        Framing.FRAMES,
+        chunk_frame(START),
+        lambda text: chunk_frame({"type": "content_block_delta", "delta": {"text": text}}),
+    ),
+}  # fmt: skip
+WORDS = ("a", " is", " the", " time", " which", " tokens", " gently", "é", "的")
+
+
+class TestSoFar:
+    """What a stream used until it broke off."""
+
+    @given(st.data())
+    @settings(max_examples=200, deadline=None)
+    def test_the_estimate_is_within_a_factor_of_two(self, data: st.DataObject) -> None:
+        """A token is a word here; so many come in an event as the provider likes, two thousand at
+        most in all, and the stream is cut anywhere. The event that was cut may be seen or not.
+        """
+        name = data.draw(st.sampled_from(list(BREAKING)))
+        dialect, framing, opening, made = BREAKING[name]
+        words = data.draw(st.permutations(WORDS))
+        at_once = data.draw(st.sampled_from((1, 1, 1, 3, 10, 40)))
+        events = data.draw(st.integers(1, 2000 // at_once))
+        texts = cycle("".join(islice(cycle(words), n, n + at_once)) for n in range(len(words)))
+        pieces = [opening, *map(made, islice(texts, events))]
+        stream = b"".join(pieces)
+        cut = data.draw(st.integers(len(opening), len(stream)))
+        ends = list(accumulate(map(len, pieces)))
+
+        used = passed(stream[:cut], framing).so_far(DIALECTS[dialect].usages, 33)
+
+        tokens = at_once * (sum(end <= cut for end in ends) - 1)
+        assert tokens / 2 - 1 - at_once <= used.output <= 2 * (tokens + at_once) + 1
+        assert used.input == (60 if name in ("anthropic", "invoked") else 33)
+
+    def test_what_was_told_is_exact(self) -> None:
+        """Gemini tells in each event what it came to until then."""
+        figures = {"promptTokenCount": 5, "candidatesTokenCount": 70}
+        stream = passed(sse({"candidates": [], "usageMetadata": figures}) * 9 + b'data: {"us')
+
+        assert stream.so_far(GEMINI, 33) == Usage(5, 70)
+
+    def test_figures_at_the_end_count_although_the_stream_did_not_end(self) -> None:
+        assert passed(LONG + CHAT_END).so_far(OPENAI, 33) == Usage(9, 7)
+        text = sse({"type": "content_block_delta", "delta": {"text": TEXT}}) * 300
+        assert passed(sse(START) + text + sse(MESSAGE_DELTA)).so_far(ANTHROPIC, 33) == MESSAGE
+
+    def test_an_opening_tells_the_input_and_at_least_some_output(self) -> None:
+        assert passed(sse(START)).so_far(ANTHROPIC, 33) == Usage(60, 1, 30, cache_write=20)
+
+    def test_nonsense_is_no_knowledge(self) -> None:
+        wrong = sse({"usage": {"prompt_tokens": -1}})
+
+        assert passed(delta("a") + wrong).so_far(OPENAI, 33) == Usage(33, 1)
+        opening = sse({"message": {"usage": {"input_tokens": -1}}})
+        assert passed(opening).so_far(ANTHROPIC, 33) == Usage(33, 0)
+
+    def test_nothing_has_used_the_prompt(self) -> None:
+        assert passed(b"").so_far(OPENAI, 33) == Usage(33, 0)
+
+
 EVENT_STREAMS = st.lists(
     st.sampled_from(
         (
@@ -245,6 +391,8 @@ EVENT_STREAMS = st.lists(
             sse(MESSAGE_DELTA, "message_delta"),
             sse({"error": {"code": "slow_down"}}),
             sse({"type": "error"}, "error"),
+            sse({"usage": {"prompt_tokens": -1}}),
+            sse({"usage": "5"}),
             b'data: {"error": broken\n',
             b'data: {"usage": broken\n',
             b"\r\n",
@@ -285,6 +433,7 @@ SHAPES = tuple(chain(OPENAI, ANTHROPIC, BEDROCK, OLLAMA))
 
 
 @given(STREAMS, CUTS)
+@settings(deadline=None)
 def test_any_split_gives_the_same_error_and_usage(
     stream: tuple[Framing, list[bytes]], cuts: list[int]
 ) -> None:
@@ -296,6 +445,8 @@ def test_any_split_gives_the_same_error_and_usage(
 
     assert in_pieces.error() == at_once.error()
     assert in_pieces.usage(SHAPES) == at_once.usage(SHAPES)
+    assert in_pieces.tells_nonsense(SHAPES) == at_once.tells_nonsense(SHAPES)
+    assert in_pieces.so_far(SHAPES, 9) == at_once.so_far(SHAPES, 9)
 
 
 @given(st.sampled_from(Framing), st.binary(max_size=100), st.integers(0, 30_000))
@@ -304,3 +455,5 @@ def test_no_bytes_make_it_raise(framing: Framing, data: bytes, noise: int) -> No
     tail.feed([data, b"\0" * noise, data])
     tail.error()
     tail.usage(SHAPES)
+    tail.tells_nonsense(SHAPES)
+    tail.so_far(SHAPES, 9)

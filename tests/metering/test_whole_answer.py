@@ -1,7 +1,6 @@
 """Answers that are one document."""
 
 import gzip
-import zlib
 
 import orjson
 import pytest
@@ -9,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidecar.dialects import DIALECTS
-from sidecar.metering.ends import TAIL_BYTES
-from sidecar.metering.usage import Usage
-from sidecar.metering.whole_answer import DECODED_BYTES, WHOLE_BYTES, WholeAnswer, error_in
+from sidecar.metering.decoding import DECODED_BYTES
+from sidecar.metering.whole_answer import TAIL_BYTES, WHOLE_BYTES, WholeAnswer, error_in
+from sidecar.tokens import Usage
+from tests.metering.coded import CODINGS
+from tests.metering.coded import whole as compressed
 from tests.support import splits
 
 OPENAI = DIALECTS["openai"].usages
@@ -47,16 +48,9 @@ def test_of_a_larger_answer_only_the_end_is_kept() -> None:
     assert TAIL_BYTES <= kept._kept < TAIL_BYTES + 100
 
 
-@pytest.mark.parametrize(
-    ("encoding", "data"),
-    [
-        (b"gzip", gzip.compress(b"body")),
-        (b"x-gzip", gzip.compress(b"body")),
-        (b"deflate", zlib.compress(b"body")),
-    ],
-)
-def test_a_compressed_answer_is_read(encoding: bytes, data: bytes) -> None:
-    assert whole(data, encoding=encoding) == b"body"
+@pytest.mark.parametrize("encoding", CODINGS)
+def test_a_compressed_answer_is_read(encoding: bytes) -> None:
+    assert whole(compressed(encoding, b"body"), encoding=encoding) == b"body"
 
 
 @pytest.mark.parametrize(
@@ -99,9 +93,36 @@ def test_the_usage_is_read_however_large_the_answer_is(size: int) -> None:
     assert usage(chat(size)) == Usage(9, 7, 0, 0)
 
 
+@pytest.mark.parametrize("encoding", CODINGS)
 @pytest.mark.parametrize("size", [0, WHOLE_BYTES // 2])
-def test_the_usage_of_a_compressed_answer_is_read(size: int) -> None:
-    assert usage(gzip.compress(chat(size)), b"gzip") == Usage(9, 7, 0, 0)
+def test_the_usage_of_a_compressed_answer_is_read(size: int, encoding: bytes) -> None:
+    assert usage(compressed(encoding, chat(size)), encoding) == Usage(9, 7, 0, 0)
+
+
+@pytest.mark.parametrize("size", [0, 4000, 2 * WHOLE_BYTES])
+@pytest.mark.parametrize(
+    ("figures", "nonsense"),
+    [({"prompt_tokens": -1}, True), ("5", True), (None, False), ({}, False)],
+)
+def test_nonsense_is_told_from_nothing(figures: object, nonsense: bool, size: int) -> None:
+    body = orjson.dumps({"choices": ["x" * size], "usage": figures})
+    read = answer(body, limit=WHOLE_BYTES)
+
+    assert read.usage(OPENAI, None) is None
+    assert read.tells_nonsense(OPENAI, None) is nonsense
+    assert not answer(gzip.compress(body), limit=9).tells_nonsense(OPENAI, b"gzip")
+
+
+@pytest.mark.parametrize("place", ["choices", "user"])
+def test_a_large_answer_s_error_is_found_at_either_end(place: str) -> None:
+    document = {"id": 1, "choices": [], "object": "x" * 3 * TAIL_BYTES, "user": 5}
+    document[place] = None
+    renamed = {("error" if name == place else name): "words" if name == place else value
+               for name, value in document.items()}  # fmt: skip
+
+    body = orjson.dumps(renamed)
+
+    assert error_in(body) == body
 
 
 def test_the_usage_of_an_answer_that_is_too_large_to_be_decoded_is_not_known() -> None:
@@ -184,3 +205,17 @@ def test_a_success_may_hold_an_error(document: object) -> None:
 )
 def test_most_successes_hold_none(document: object) -> None:
     assert error_in(orjson.dumps(document)) is None
+
+
+@pytest.mark.parametrize("size", [10, 3_000, WHOLE_BYTES + 10])
+def test_what_the_model_gave_a_tool_is_not_the_usage(size: int) -> None:
+    tool = b'"content":[{"type":"tool_use","input":{"usage":{"input_tokens":9,"output_tokens":9}}}]'
+    text = b'"text":"' + b"x" * size + b'"'
+    told = b'"usage":{"input_tokens":1,"output_tokens":2}'
+    shapes = DIALECTS["anthropic"].usages
+
+    def read(*members: bytes) -> Usage | None:
+        return answer(b"{" + b",".join(members) + b"}", limit=WHOLE_BYTES).usage(shapes, None)
+
+    assert read(text, tool) is None
+    assert read(text, told, tool) == read(text, tool, told) == Usage(1, 2)

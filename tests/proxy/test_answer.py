@@ -1,25 +1,32 @@
 """What an attempt's answer says about the limit, watched as it goes by."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sidecar.admission.permit import Permit
 from sidecar.control.law import SUCCESS, LatencyKind, Verdict
 from sidecar.dialects import DIALECTS
-from sidecar.outcomes import Outcome, RejectionKind
+from sidecar.outcomes import Endpoint, Outcome, RejectionKind, UsageSource
 from sidecar.proxy.answer import AnswerTap, Ending, verdict_of
+from sidecar.tokens import Usage
 from sidecar.upstream.transport import ResponseHead
 from tests.admission.callers import LATE
 from tests.admission.conftest import MakeLimiter
 from tests.fakes.law import ScriptedLaw
-from tests.support import virtual_time
+from tests.metering.coded import CODINGS, coded
+from tests.metering.coded import whole as compressed
+from tests.support import splits, virtual_time
 
 SSE = (b"Content-Type", b"text/event-stream; charset=utf-8")
 JSON = (b"Content-Type", b"application/json")
-GZIP = (b"Content-Encoding", b"GZIP ")
+DONE = b"data: [DONE]\n\n"
 ERROR = b'data: {"error":{"code":"%b"}}\n\n'
 
 
@@ -43,12 +50,23 @@ class Watched:
     """One answer under a permit."""
 
     def __init__(
-        self, permit: Permit, status: int, *headers: tuple[bytes, bytes], dialect: str = "openai"
+        self,
+        permit: Permit,
+        status: int,
+        *headers: tuple[bytes, bytes],
+        dialect: str = "openai",
+        endpoint: Endpoint = Endpoint.CHAT,
     ) -> None:
         self.sink = Collected()
-        head = ResponseHead(status, b"X", headers, None)
-        now = asyncio.get_running_loop().time
-        self.tap = AnswerTap(head, DIALECTS[dialect], permit, self.sink, now)  # type: ignore[arg-type]
+        self.tap = AnswerTap(
+            ResponseHead(status, b"X", headers, None),
+            DIALECTS[dialect],
+            permit,
+            self.sink,  # type: ignore[arg-type]
+            asyncio.get_running_loop().time,
+            endpoint=endpoint,
+            prompt_tokens=33,
+        )
 
 
 @pytest.fixture
@@ -63,11 +81,12 @@ async def ending(
     *headers: tuple[bytes, bytes],
     body: Sequence[bytes] = (b"x",),
     dialect: str = "openai",
+    endpoint: Endpoint = Endpoint.CHAT,
 ) -> Ending:
     """How an attempt with this answer ends; a second passes before its body."""
     limiter = make_limiter(law)
     with await limiter.acquire(max_wait=0, late=LATE) as permit:
-        watched = Watched(permit, status, *headers, dialect=dialect)
+        watched = Watched(permit, status, *headers, dialect=dialect, endpoint=endpoint)
         await asyncio.sleep(1)
         for piece in body:
             watched.tap.write([piece])
@@ -107,18 +126,41 @@ async def test_a_stream_is_measured_at_its_first_meaningful_byte(
         await asyncio.sleep(3)
         watched.tap.write([b"data: [DONE]\n\n"])
 
-        assert watched.tap.finish() == Ending(SUCCESS)
+        assert watched.tap.finish().verdict == SUCCESS
 
     assert latencies(law) == [(3.0, LatencyKind.FIRST_BYTE)]
 
 
+@pytest.mark.parametrize("encoding", CODINGS)
 @virtual_time
-async def test_a_compressed_stream_is_measured_at_its_first_byte_of_any_kind(
-    make_limiter: MakeLimiter, law: ScriptedLaw
+async def test_a_compressed_stream_is_measured_at_its_first_meaningful_byte_too(
+    make_limiter: MakeLimiter, law: ScriptedLaw, encoding: bytes
 ) -> None:
-    await ending(make_limiter, law, 200, SSE, GZIP, body=[b"\n"])
+    body = coded(encoding, b": waiting\n\n", b"\n", b"data: {}\n\n", DONE)
+    with await make_limiter(law).acquire(max_wait=0, late=LATE) as permit:
+        watched = Watched(permit, 200, SSE, (b"Content-Encoding", encoding))
+        for piece in body:
+            watched.tap.write([piece])
+            await asyncio.sleep(1)
 
-    assert latencies(law) == [(1.0, LatencyKind.FIRST_BYTE)]
+    assert latencies(law) == [(2.0, LatencyKind.FIRST_BYTE)]
+    assert watched.sink.pieces == body
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"br", b"compress", b"gzip, br"])
+@pytest.mark.parametrize("kind", [SSE, JSON])
+@virtual_time
+async def test_a_compressed_answer_that_cannot_be_read_begins_with_its_first_byte(
+    make_limiter: MakeLimiter, law: ScriptedLaw, encoding: bytes, kind: tuple[bytes, bytes]
+) -> None:
+    with await make_limiter(law).acquire(max_wait=0, late=LATE) as permit:
+        watched = Watched(permit, 200, kind, (b"Content-Encoding", encoding))
+        await asyncio.sleep(1)
+        watched.tap.write([b"\n\xff no such thing"])
+
+        assert watched.tap.first_byte_at == asyncio.get_running_loop().time()
+        assert watched.tap.finish() == Ending(SUCCESS, usage_source=UsageSource.ABSENT)
+    assert watched.sink.pieces == [b"\n\xff no such thing"]
 
 
 @virtual_time
@@ -130,7 +172,8 @@ async def test_a_whole_answer_is_measured_by_its_length(
 
     ended = await ending(make_limiter, law, 200, JSON, body=[body[:5], body[5:]])
 
-    assert ended == Ending(SUCCESS, None, 8)
+    assert ended == Ending(SUCCESS, None, Usage(0, 8), UsageSource.TOLD)
+    assert ended.tokens == 8
     assert latencies(law) == [(2.0 / 40, LatencyKind.PER_TOKEN)]
 
 
@@ -252,3 +295,233 @@ async def test_tokens_may_stand_in_headers(make_limiter: MakeLimiter, law: Scrip
     ended = await ending(make_limiter, law, 200, JSON, *counts, body=[b"{}"], dialect="bedrock")
 
     assert ended.tokens == 38
+
+
+FIGURES = b'{"usage":{"prompt_tokens":30,"completion_tokens":8}}'
+WRONG = b'{"usage":{"prompt_tokens":-30,"completion_tokens":8}}'
+
+
+@pytest.mark.parametrize("kind", [SSE, JSON])
+@pytest.mark.parametrize(
+    ("document", "usage", "source"),
+    [
+        (FIGURES, Usage(30, 8), UsageSource.TOLD),
+        (WRONG, None, UsageSource.INVALID),
+        (b'{"usage":"38"}', None, UsageSource.INVALID),
+        (b'{"usage":null}', None, UsageSource.ABSENT),
+        (b"{}", None, UsageSource.ABSENT),
+    ],
+)
+@virtual_time
+async def test_usage_is_told_absent_or_invalid(
+    make_limiter: MakeLimiter,
+    law: ScriptedLaw,
+    kind: tuple[bytes, bytes],
+    document: bytes,
+    usage: Usage | None,
+    source: UsageSource,
+) -> None:
+    body = [b"data: ", document, b"\n\n"] if kind == SSE else [document]
+
+    ended = await ending(make_limiter, law, 200, kind, body=body)
+
+    assert ended == Ending(SUCCESS, None, usage, source)
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "usage", "source"),
+    [
+        (200, FIGURES, Usage(30, 8), UsageSource.TOLD),
+        (200, WRONG, None, None),
+        (200, b"{}", None, None),
+        (304, b"", None, None),
+    ],
+)
+@virtual_time
+async def test_of_other_endpoints_no_usage_is_expected(
+    make_limiter: MakeLimiter,
+    law: ScriptedLaw,
+    status: int,
+    document: bytes,
+    usage: Usage | None,
+    source: UsageSource | None,
+) -> None:
+    """Lists of models, moderations, files: it counts if it is told."""
+    other = Endpoint.OTHER
+    ended = await ending(make_limiter, law, status, JSON, body=[document], endpoint=other)
+
+    assert (ended.usage, ended.usage_source) == (usage, source)
+
+
+@pytest.mark.parametrize(
+    ("body", "usage", "source"),
+    [
+        (ERROR % b"rate_limit_exceeded", None, None),
+        (b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n' * 5, Usage(33, 5),
+         UsageSource.ESTIMATED),
+        (b"data: " + FIGURES + b"\n\n", Usage(30, 8), UsageSource.TOLD),
+    ],
+)  # fmt: skip
+@virtual_time
+async def test_a_stream_that_ends_with_an_error_used_what_it_generated_before(
+    make_limiter: MakeLimiter,
+    law: ScriptedLaw,
+    body: bytes,
+    usage: Usage | None,
+    source: UsageSource | None,
+) -> None:
+    ended = await ending(make_limiter, law, 200, SSE, body=[body, ERROR % b"slow_down"])
+
+    assert ended.rejection is RejectionKind.RAMP
+    assert (ended.usage, ended.usage_source) == (usage, source)
+
+
+@virtual_time
+async def test_a_document_that_is_an_error_used_nothing(
+    make_limiter: MakeLimiter, law: ScriptedLaw
+) -> None:
+    ended = await ending(make_limiter, law, 200, JSON, body=[b'{"error":{"code":"slow_down"}}'])
+
+    assert (ended.usage, ended.usage_source) == (None, None)
+
+
+@pytest.mark.parametrize("encoding", CODINGS)
+@virtual_time
+async def test_compressed_answers_are_looked_into(
+    make_limiter: MakeLimiter, law: ScriptedLaw, encoding: bytes
+) -> None:
+    named = (b"Content-Encoding", b" " + encoding.upper())
+    events = coded(encoding, b"data: {}\n\n", b"data: " + FIGURES + b"\n\n", DONE)
+    failing = coded(encoding, b"data: {}\n\n", ERROR % b"slow_down")
+    document = compressed(encoding, FIGURES)
+
+    streamed = await ending(make_limiter, law, 200, SSE, named, body=events)
+    failed = await ending(make_limiter, law, 200, SSE, named, body=failing)
+    whole = await ending(make_limiter, law, 200, JSON, named, body=[document[:9], document[9:]])
+
+    assert streamed == whole == Ending(SUCCESS, None, Usage(30, 8), UsageSource.TOLD)
+    assert failed.rejection is RejectionKind.RAMP
+
+
+@given(
+    st.sampled_from((None, *CODINGS)),
+    st.sampled_from((SSE, JSON)),
+    st.binary(max_size=300),
+    st.lists(st.integers(0, 300), max_size=6),
+)
+@settings(deadline=None)
+def test_whatever_passes_passes_untouched(
+    encoding: bytes | None, kind: tuple[bytes, bytes], data: bytes, cuts: list[int]
+) -> None:
+    async def pass_on() -> None:
+        limiter = MakeLimiter()(ScriptedLaw())
+        with await limiter.acquire(max_wait=0, late=LATE) as permit:
+            extra = () if encoding is None else ((b"Content-Encoding", encoding),)
+            watched = Watched(permit, 200, kind, *extra)
+            for piece in pieces:
+                watched.tap.write([piece])
+            watched.tap.finish()
+            watched.tap.broken()
+        assert watched.sink.pieces == pieces
+
+    pieces = splits(data, cuts)
+    asyncio.run(pass_on())
+
+
+async def broken(
+    make_limiter: MakeLimiter,
+    *headers: tuple[bytes, bytes],
+    body: Sequence[bytes],
+    status: int = 200,
+    dialect: str = "openai",
+    endpoint: Endpoint = Endpoint.CHAT,
+) -> Usage | None:
+    """What an answer used that broke off behind this."""
+    with await make_limiter(ScriptedLaw()).acquire(max_wait=0, late=LATE) as permit:
+        watched = Watched(permit, status, *headers, dialect=dialect, endpoint=endpoint)
+        for piece in body:
+            watched.tap.write([piece])
+        return watched.tap.broken()
+
+
+EVENTS = [b'data: {"choices":[{"delta":{"content":" word"}}]}\n\n'] * 20
+
+
+@pytest.mark.parametrize("encoding", [None, *CODINGS])
+@virtual_time
+async def test_a_stream_that_broke_off_used_the_prompt_and_what_it_generated(
+    make_limiter: MakeLimiter, encoding: bytes | None
+) -> None:
+    named = [] if encoding is None else [(b"Content-Encoding", encoding)]
+    body = EVENTS if encoding is None else coded(encoding, *EVENTS)[:-1]
+
+    assert await broken(make_limiter, SSE, *named, body=body) == Usage(33, 25)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "body", "endpoint", "usage"),
+    [
+        (200, SSE, [], Endpoint.CHAT, None),
+        (200, SSE, [b": wait\n\n"], Endpoint.CHAT, None),
+        (200, JSON, [b'{"choices":[{"mess'], Endpoint.CHAT, Usage(33, 0)),
+        (200, JSON, [b" " * 4000, FIGURES[:-1]], Endpoint.CHAT, Usage(30, 8)),
+        (200, SSE, EVENTS, Endpoint.OTHER, None),
+        (200, SSE, [b"data: ", FIGURES, b"\n\n"], Endpoint.OTHER, Usage(30, 8)),
+        (200, JSON, [b'{"data":['], Endpoint.OTHER, None),
+        (301, JSON, [b"x"], Endpoint.CHAT, None),
+    ],
+)
+@virtual_time
+async def test_only_what_began_and_uses_tokens_is_estimated(
+    make_limiter: MakeLimiter,
+    status: int,
+    kind: tuple[bytes, bytes],
+    body: list[bytes],
+    endpoint: Endpoint,
+    usage: Usage | None,
+) -> None:
+    found = await broken(make_limiter, kind, body=body, status=status, endpoint=endpoint)
+
+    assert found == usage
+
+
+@virtual_time
+async def test_a_bug_in_looking_on_is_raised_at_the_end_and_not_before(
+    make_limiter: MakeLimiter, law: ScriptedLaw
+) -> None:
+    with await make_limiter(law).acquire(max_wait=0, late=LATE) as permit:
+        watched = Watched(permit, 200, SSE)
+        watched.tap._first_byte = None  # type: ignore[assignment]
+        for piece in EVENTS:
+            assert watched.tap.write([piece])
+
+        assert watched.sink.pieces == EVENTS
+        with pytest.raises(AttributeError):
+            watched.tap.finish()
+        with pytest.raises(AttributeError):
+            watched.tap.broken()
+
+
+@pytest.mark.parametrize("encoding", [b"identity", b"gzip"])
+@pytest.mark.parametrize("body", [[], EVENTS], ids=["empty", "events"])
+@pytest.mark.parametrize("whole", [True, False])
+@virtual_time
+async def test_nothing_of_an_answer_outlives_it(
+    make_limiter: MakeLimiter, encoding: bytes, body: list[bytes], whole: bool
+) -> None:
+    """Not even until the next garbage collection: there may be thousands of answers before it."""
+    with await make_limiter(ScriptedLaw()).acquire(max_wait=0, late=LATE) as permit:
+        tap = Watched(permit, 200, SSE, (b"Content-Encoding", encoding)).tap
+        for piece in body if encoding == b"identity" else coded(encoding, *body):
+            tap.write([piece])
+        if whole:
+            tap.finish()
+        else:
+            tap.broken()
+        seen = weakref.ref(tap)
+        gc.disable()
+        try:
+            del tap
+            assert seen() is None
+        finally:
+            gc.enable()

@@ -7,6 +7,7 @@ import pytest
 from sidecar.events import RequestFinished
 from sidecar.outcomes import Endpoint, RejectionKind, RequestStatus
 from sidecar.proxy.record import UNKNOWN, RequestRecord, request_status
+from sidecar.tokens import Usage
 
 FULL = RequestRecord(
     method="POST",
@@ -61,9 +62,11 @@ def test_without_a_queue_all_of_the_time_before_sending_is_overhead() -> None:
     assert replace(FULL, queue_wait=None, first_wait=0.0).finished(105.0).overhead == 2.125
 
 
-def test_waits_add_up_and_only_the_first_one_came_before_the_sending() -> None:
-    record = replace(FULL, queue_wait=None, first_wait=0.0)
-    record.queued(2.0)
+def test_waits_add_up_and_those_before_the_sending_are_no_overhead() -> None:
+    record = replace(FULL, queue_wait=None, first_wait=0.0, sent=None)
+    record.queued(0.5)
+    record.queued(1.5)
+    record.sent = FULL.sent
     record.queued(30.0)
 
     event = record.finished(140.0)
@@ -98,3 +101,13 @@ def test_an_answer_counts_by_its_kind_then_by_its_status(
     http_status: int, rejection: RejectionKind | None, status: RequestStatus
 ) -> None:
     assert request_status(http_status, rejection) is status
+
+
+def test_tokens_of_all_attempts_add_up() -> None:
+    record = RequestRecord(method="POST", arrived=1.0)
+    assert record.finished(2.0).usage is None
+
+    record.used(Usage(10, 1))
+    record.used(Usage(20, 2, cached_input=5))
+
+    assert record.finished(2.0).usage == Usage(30, 3, cached_input=5)

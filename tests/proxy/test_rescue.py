@@ -56,6 +56,8 @@ def test_the_tree_is_all_in_one_file() -> None:
         (errors.UpstreamProtocolError(), 502, "upstream_protocol"),
         (errors.NoAnswerError(), 502, "upstream_protocol"),
         (errors.StreamBrokenError(), 502, "upstream_protocol"),
+        (errors.AnswerTooLargeError(), 502, "upstream_protocol"),
+        (errors.VectorsError(), 502, "upstream_protocol"),
         (errors.UpstreamError(), 502, "upstream_protocol"),
         (errors.DeadlineError(), 504, "deadline"),
         (errors.ConfigError(["x"]), 500, "internal"),

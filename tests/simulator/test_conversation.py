@@ -66,6 +66,8 @@ async def test_a_session_answers_in_events_and_tells_the_usage(quick: Running) -
     assert (done["usage"]["output_tokens"], done["usage"]["total_tokens"]) == (8, 11)
     await until_closed(quick)
     assert quick.model()["finished"] == 1
+    billed = quick.model()["billed"]
+    assert (billed["input"], billed["output"], billed["calls"]) == (3, 8, 1)
 
 
 @pytest.mark.parametrize("stops", ["429; retry-after=2", "slow_down", "500"])
@@ -314,3 +316,14 @@ async def _until(connection: Any, kind: str) -> AsyncIterator[Any]:
         yield event
         if event.type == kind:
             return
+
+
+async def test_a_broken_answer_is_billed_as_far_as_it_came(quick: Running) -> None:
+    async with opened(quick, x_simulate="error-in-stream; after=3; tokens=9") as socket:
+        await events(socket, "session.created")
+        await socket.send_json(RESPOND)
+        await events(socket, "error")
+        await quick.until(lambda model: model["broken"] == 1)
+
+    unfinished = quick.model()["billed_unfinished"]
+    assert (unfinished["input"], unfinished["output"], unfinished["calls"]) == (3, 3, 1)

@@ -3,6 +3,8 @@
 import pytest
 
 from sidecar.simulator.directive import NOTHING, Directive, Fault, parse
+from sidecar.simulator.encoding import Encoding
+from sidecar.simulator.protocol.flaws import UsageFlaw, VectorsFlaw
 from sidecar.simulator.protocol.refusal import BY_STATUS, Trouble
 
 
@@ -49,6 +51,18 @@ def test_keys_may_stand_alone() -> None:
     assert parse("tokens=5; ttft=0") == Directive(tokens=5, ttft=0.0)
 
 
+def test_what_an_answer_tells_of_itself() -> None:
+    read = parse("reasoning=2; cached=3; usage=null; vectors=no-index; encoding=br")
+
+    assert read == Directive(
+        reasoning=2,
+        cached=3,
+        usage=UsageFlaw.NULL,
+        vectors=VectorsFlaw.NO_INDEX,
+        encoding=Encoding.BR,
+    )
+
+
 def test_an_error_says_what_its_headers_are() -> None:
     read = parse("429; retry-after=1.5; should-retry=false")
 
@@ -67,6 +81,10 @@ def test_an_error_says_what_its_headers_are() -> None:
         ("ok; tokens=-1", "tokens: '-1' is negative"),
         ("ok; tokens=x", "tokens: invalid literal"),
         ("429; should-retry=yes", "should-retry: 'yes' is neither true nor false"),
+        ("ok; reasoning=-1", "reasoning: '-1' is negative"),
+        ("ok; usage=wat", "usage: 'wat' is not a valid UsageFlaw"),
+        ("ok; vectors=wat", "vectors: 'wat' is not a valid VectorsFlaw"),
+        ("ok; encoding=wat", "encoding: 'wat' is not a valid Encoding"),
         ("error-in-stream; trouble=wat", "trouble: 'wat' is not a valid Trouble"),
     ],
 )

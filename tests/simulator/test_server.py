@@ -11,6 +11,7 @@ from aiohttp import ClientConnectionError, ClientSession
 
 from sidecar.errors import ListenError
 from sidecar.outcomes import RejectionKind
+from sidecar.simulator.books import Books
 from sidecar.simulator.plan import (
     BucketPlan,
     CapacityPlan,
@@ -187,6 +188,10 @@ async def test_a_rejection_takes_its_time() -> None:
         assert int(headers["openai-processing-ms"]) >= 1
 
 
+def _bills(**figures: int) -> dict[str, int]:
+    return {**dict.fromkeys(Books().state()["billed"], 0), **figures}
+
+
 async def test_the_state_tells_the_truth(quick: Running) -> None:
     await quick.chat()
     await quick.chat(x_simulate="500")
@@ -210,6 +215,8 @@ async def test_the_state_tells_the_truth(quick: Running) -> None:
         "broken": 1,
         "rejected": {},
         "injected": {"500": 1},
+        "billed": _bills(input=4, output=8, calls=1),
+        "billed_unfinished": _bills(input=4, output=3, calls=1),
     }
 
 

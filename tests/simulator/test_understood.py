@@ -14,6 +14,7 @@ from sidecar.metering.framing import framing_of
 from sidecar.metering.stream_tail import StreamTail
 from sidecar.metering.whole_answer import WholeAnswer, error_in
 from sidecar.outcomes import RejectionKind
+from sidecar.tokens import Usage
 from tests.simulator.providing import HELLO, MODEL, Running
 
 
@@ -124,6 +125,48 @@ async def test_a_streams_usage(quick: Running, name: str) -> None:
 
     assert usage is not None
     assert usage.output == 3
+
+
+_TELL_CACHE = [name for name in _ALL if name not in ("ollama", "tgi")]
+_TELL_THOUGHTS = [name for name in _TELL_CACHE if name not in ("converse", "mistral", "cohere")]
+
+
+@pytest.mark.parametrize("name", _TELL_CACHE)
+async def test_what_was_read_from_a_cache(quick: Running, name: str) -> None:
+    read = [usage.cached_input for usage in await _both(quick, name, "cached=2; tokens=3")]
+
+    assert read == [2, 2]
+
+
+@pytest.mark.parametrize("name", _TELL_THOUGHTS)
+async def test_thoughts(quick: Running, name: str) -> None:
+    for usage in await _both(quick, name, "reasoning=2; tokens=3"):
+        assert (usage.output, usage.reasoning) == (3, 2)
+
+
+@pytest.mark.parametrize("name", _ALL)
+async def test_the_books_say_what_was_told(quick: Running, name: str) -> None:
+    told = await _both(quick, name, "tokens=3")
+
+    (model,) = quick.provider.state()["models"].values()
+    billed = model["billed"]
+    assert billed["calls"] == 2
+    assert billed["output"] == sum(usage.output for usage in told)
+    assert billed["input"] == sum(usage.input for usage in told)
+
+
+async def _both(quick: Running, name: str, what: str) -> list[Usage]:
+    """The usage of a whole answer and of a stream."""
+    chat, more = _ALL[name], _WITH_USAGE if name in _ASKED else {}
+    shapes = DIALECTS[chat.dialect].usages
+    _, _, body = await quick.post(chat.path, chat.body, x_simulate=what)
+    whole = WholeAnswer()
+    whole.feed([body])
+    path, asked = chat.streamed()
+    _, headers, sent = await quick.post(path, {**asked, **more}, x_simulate=what)
+    found = [whole.usage(shapes, None), _tail(headers, sent).usage(shapes)]
+    assert None not in found
+    return [usage for usage in found if usage is not None]
 
 
 async def test_usage_in_an_array_of_answers(quick: Running) -> None:

@@ -15,6 +15,8 @@ LABELLED = {
     "ai_api_waits_total": ("reason",),
     "ai_api_provider_remaining": ("unit",),
     "ai_api_shed_total": ("reason",),
+    "ai_api_tokens_used_total": ("type",),
+    "ai_api_usage_missing_total": ("reason",),
 }
 UNLABELLED = {"ai_api_overhead_seconds": (), "ai_api_build_info": ("version",)}
 

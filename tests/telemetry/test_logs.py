@@ -10,7 +10,18 @@ import pytest
 from sidecar.events import BugFound, Event, RequestFinished
 from sidecar.outcomes import RequestStatus
 from sidecar.telemetry.logs import LEVELS, Log, LogObserver, bug_fields, make_log
-from tests.telemetry.made import ATTEMPT, CHANGE, QUEUED, QUOTA, REJECTED, REQUEST, RETRY
+from tests.telemetry.made import (
+    ATTEMPT,
+    AWAITED,
+    BATCH,
+    CHANGE,
+    QUEUED,
+    QUOTA,
+    REJECTED,
+    REQUEST,
+    RETRY,
+    SHARED,
+)
 
 STAMPS = {"event", "level", "timestamp"}
 
@@ -44,6 +55,8 @@ def test_a_request_is_one_line_made_of_known_fields_only() -> None:
         "seconds": 1.5,
         "queue_seconds": 0.25,
         "first_byte_seconds": 0.5,
+        "input_tokens": 100,
+        "output_tokens": 20,
     }
 
 
@@ -51,17 +64,26 @@ def test_an_event_has_no_field_for_bytes() -> None:
     """Enums, numbers and bounded names; a new field must be put on this list on purpose."""
     assert {field.name for field in fields(RequestFinished)} == {
         "upstream", "model", "endpoint", "method", "status", "http_status", "reason", "attempts",
-        "duration", "queue_wait", "first_byte", "overhead", "client_retry",
+        "duration", "queue_wait", "first_byte", "overhead", "client_retry", "usage",
     }  # fmt: skip
 
 
 def test_what_did_not_happen_is_null_and_times_are_rounded() -> None:
-    event = replace(REQUEST, queue_wait=None, first_byte=None, duration=0.12345678)
+    event = replace(REQUEST, queue_wait=None, first_byte=None, duration=0.12345678, usage=None)
 
     (line,) = lines(event)
 
     assert (line["queue_seconds"], line["first_byte_seconds"]) == (None, None)
+    assert (line["input_tokens"], line["output_tokens"]) == (None, None)
     assert line["seconds"] == 0.123457
+
+
+def test_a_batch_is_one_line_at_debug_and_what_it_spares_is_none() -> None:
+    (line,) = lines(BATCH, SHARED, AWAITED)
+
+    assert {key: line[key] for key in line.keys() - {"timestamp"}} == {
+        "event": "batch", "level": "debug", "upstream": "openai", "model": "gpt", "requests": 7,
+    }  # fmt: skip
 
 
 def test_a_limit_change_is_one_line_at_debug() -> None:

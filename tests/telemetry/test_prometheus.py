@@ -15,20 +15,29 @@ from sidecar.telemetry.views import LimiterView
 from sidecar.version import __version__
 from tests.telemetry.made import (
     ATTEMPT,
+    AWAITED,
+    BATCH,
+    BROKEN,
     CHANGE,
+    COSTS,
     QUEUED,
     QUOTA,
     REJECTED,
     REQUEST,
     RETRY,
+    SHARED,
     SOCKETS,
+    UNTOLD,
     VIEW,
 )
 
 KEY = {"upstream": "openai", "model": "gpt"}
 SHED = replace(REQUEST, status=RequestStatus.SHED, reason="queue_full", client_retry=True)
 
-EVENTS = (REQUEST, SHED, ATTEMPT, REJECTED, CHANGE, RETRY, QUEUED, QUOTA)
+EVENTS = (
+    REQUEST, SHED, ATTEMPT, UNTOLD, BROKEN, REJECTED, CHANGE, RETRY, QUEUED, QUOTA, SHARED, BATCH,
+    AWAITED,
+)  # fmt: skip
 
 
 def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorRegistry:
@@ -36,7 +45,14 @@ def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorReg
     for event in events:
         counts.notify(event)  # type: ignore[arg-type]  # only events are passed
     registry = CollectorRegistry()
-    registry.register(MetricsCollector(counts, lambda: views, lambda: SOCKETS if views else ()))
+    registry.register(
+        MetricsCollector(
+            counts,
+            lambda: views,
+            lambda: SOCKETS if views else (),
+            lambda: COSTS if views else (),
+        )
+    )
     return registry
 
 
@@ -64,9 +80,20 @@ def registry(*events: object, views: Iterable[LimiterView] = ()) -> CollectorReg
         ("ai_api_limit_changes_total", {**KEY, "direction": "down", "reason": "overload"}, 1),
         ("ai_api_rate_limit_hits_total", KEY, 1),
         ("ai_api_rejections_total", {**KEY, "kind": "rate"}, 1),
-        ("ai_api_attempts_total", KEY, 2),
+        ("ai_api_attempts_total", KEY, 4),
         ("ai_api_client_retries_total", KEY, 1),
         ("ai_api_shed_total", {**KEY, "reason": "queue_full"}, 1),
+        ("ai_api_tokens_used_total", {**KEY, "type": "input"}, 110),
+        ("ai_api_tokens_used_total", {**KEY, "type": "output"}, 23),
+        ("ai_api_tokens_used_total", {**KEY, "type": "cached_input"}, 40),
+        ("ai_api_tokens_used_total", {**KEY, "type": "reasoning"}, 5),
+        ("ai_api_usage_missing_total", {**KEY, "reason": "absent"}, 1),
+        ("ai_api_usage_estimated_total", KEY, 1),
+        ("ai_api_cost_usd_total", KEY, 1.25),
+        ("ai_api_unpriced_requests_total", KEY, 3),
+        ("ai_api_dedup_hits_total", KEY, 1),
+        ("ai_api_batched_requests_total", KEY, 7),
+        ("ai_api_prefix_waits_total", KEY, 1),
         ("ai_api_websockets_open", KEY, 2),
         ("ai_api_websockets_opened_total", KEY, 5),
         ("ai_api_build_info", {"version": __version__}, 1),

@@ -4,9 +4,30 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from sidecar.events import BugFound
-from sidecar.outcomes import Endpoint, LimitReason, RejectionKind, RequestStatus, WaitReason
+from sidecar.outcomes import (
+    Endpoint,
+    LimitReason,
+    RejectionKind,
+    RequestStatus,
+    TokenType,
+    UsageSource,
+    WaitReason,
+)
 from sidecar.telemetry.series import RECENT_CHANGES, SeriesObserver
-from tests.telemetry.made import ATTEMPT, CHANGE, QUEUED, QUOTA, REJECTED, REQUEST, RETRY
+from tests.telemetry.made import (
+    ATTEMPT,
+    AWAITED,
+    BATCH,
+    BROKEN,
+    CHANGE,
+    QUEUED,
+    QUOTA,
+    REJECTED,
+    REQUEST,
+    RETRY,
+    SHARED,
+    UNTOLD,
+)
 
 WALL = datetime(2026, 11, 24, tzinfo=UTC)
 KEY = ("openai", "gpt")
@@ -116,3 +137,21 @@ def test_only_the_latest_moves_are_kept() -> None:
 
 def test_a_bug_is_counted_with_its_request_only() -> None:
     assert not counted(BugFound(ValueError())).series
+
+
+def test_tokens_are_summed_up_by_type_and_answers_by_how_they_are_known() -> None:
+    series = counted(ATTEMPT, ATTEMPT, BROKEN, UNTOLD, REJECTED).series[KEY]
+
+    assert series.tokens == {
+        TokenType.INPUT: 210,
+        TokenType.OUTPUT: 43,
+        TokenType.CACHED_INPUT: 80,
+        TokenType.REASONING: 10,
+    }
+    assert series.usages == {UsageSource.TOLD: 2, UsageSource.ESTIMATED: 1, UsageSource.ABSENT: 1}
+
+
+def test_calls_that_were_spared_are_counted() -> None:
+    series = counted(SHARED, SHARED, BATCH, AWAITED).series[KEY]
+
+    assert (series.dedup_hits, series.batched, series.prefix_waits) == (2, 7, 1)

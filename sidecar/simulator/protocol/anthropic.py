@@ -1,6 +1,7 @@
 """Anthropic's messages, token counts and models."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from sidecar.simulator.protocol.ask import (
     model_of,
     required,
 )
+from sidecar.simulator.protocol.prefix import marked_prompt
 from sidecar.simulator.protocol.refusal import RefusedError, Trouble
 from sidecar.simulator.protocol.text import prompt
 
@@ -28,15 +30,17 @@ def read_message(body: Body, path_model: str | None) -> Ask:
     if most is None:
         raise RefusedError(Trouble.BAD_REQUEST, "max_tokens: Field required", param="max_tokens")
     asked = read_count(body, path_model)
-    return Ask(model=asked.model, prompt=asked.prompt, max_tokens=most, stream=flag(body, "stream"))
+    return replace(asked, max_tokens=most, stream=flag(body, "stream"))
 
 
 def read_count(body: Body, path_model: str | None) -> Ask:
     """A request for a count of tokens."""
-    messages = required(body, "messages", list)
-    return Ask(
-        model=model_of(body, path_model), prompt=prompt(body.get("system"), messages), max_tokens=0
+    system, messages = body.get("system"), required(body, "messages", list)
+    said, prefixes = marked_prompt(body.get("tools"), system, messages) or (
+        prompt(system, messages),
+        (),
     )
+    return Ask(model=model_of(body, path_model), prompt=said, max_tokens=0, prefixes=prefixes)
 
 
 def whole_message(ask: Ask, answer: Answer) -> bytes:
@@ -46,7 +50,7 @@ def whole_message(ask: Ask, answer: Answer) -> bytes:
             **_message(ask, answer),
             "content": [{"type": "text", "text": answer.text}],
             "stop_reason": _stop(answer),
-            "usage": _usage(ask, len(answer.words)),
+            **answer.tells("usage", _usage(ask, answer, answer.output)),
         }
     )
 
@@ -59,7 +63,8 @@ def whole_count(ask: Ask, answer: Answer) -> bytes:  # noqa: ARG001  # same seam
 def stream_message(ask: Ask, answer: Answer) -> Script:
     """The same as events; `message_delta` carries the usage so far."""
     # One output token is already counted in message_start, as the real ones do.
-    start = {**_message(ask, answer), "usage": _usage(ask, min(1, len(answer.words)))}
+    first = _usage(ask, answer, min(1, answer.output))
+    start = {**_message(ask, answer), **answer.tells("usage", first)}
     block = {"type": "text", "text": ""}
     opening = (
         _event("message_start", message=start),
@@ -67,9 +72,10 @@ def stream_message(ask: Ask, answer: Answer) -> Script:
         PING,
     )
     delta = {"stop_reason": _stop(answer), "stop_sequence": None}
+    used = _usage_so_far(ask, answer, answer.output)
     closing = (
         _event("content_block_stop", index=0),
-        _event("message_delta", delta=delta, usage=_usage_so_far(ask, len(answer.words))),
+        _event("message_delta", delta=delta, **answer.tells("usage", used)),
         _event("message_stop"),
     )
     return Script(b"".join(opening), _deltas(answer.words), b"".join(closing))
@@ -99,17 +105,28 @@ def _message(ask: Ask, answer: Answer) -> dict[str, Any]:
     }
 
 
-def _usage(ask: Ask, output_tokens: int) -> Mapping[str, Any]:
-    return {**_usage_so_far(ask, output_tokens), "service_tier": "standard"}
+def _usage(ask: Ask, answer: Answer, output_tokens: int) -> Mapping[str, Any]:
+    used = {**_usage_so_far(ask, answer, output_tokens), "service_tier": "standard"}
+    if ask.prefixes:
+        written = answer.cache.written
+        used["cache_creation"] = {
+            "ephemeral_5m_input_tokens": written - answer.cache.written_1h,
+            "ephemeral_1h_input_tokens": answer.cache.written_1h,
+        }
+    return used
 
 
-def _usage_so_far(ask: Ask, output_tokens: int) -> Mapping[str, Any]:
-    return {
-        "input_tokens": ask.prompt.tokens,
-        "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+def _usage_so_far(ask: Ask, answer: Answer, output_tokens: int) -> dict[str, Any]:
+    cache = answer.cache
+    used: dict[str, Any] = {
+        "input_tokens": ask.prompt.tokens - cache.read - cache.written,
+        "cache_creation_input_tokens": cache.written,
+        "cache_read_input_tokens": cache.read,
         "output_tokens": output_tokens,
     }
+    if answer.reasoning:
+        used["output_tokens_details"] = {"thinking_tokens": min(answer.reasoning, output_tokens)}
+    return used
 
 
 def _stop(answer: Answer) -> str:

@@ -6,6 +6,13 @@ from typing import Any
 
 import orjson
 
+from sidecar.simulator.protocol.flaws import (
+    UsageFlaw,
+    VectorsFlaw,
+    flawed_field,
+    flawed_figures,
+)
+from sidecar.simulator.protocol.prefix import UNCACHED, CacheUse, Prefix
 from sidecar.simulator.protocol.refusal import RefusedError, Trouble
 from sidecar.simulator.protocol.text import Prompt
 
@@ -20,7 +27,11 @@ class Embeddings:
     inputs: Sequence[bytes]
     """What each vector is computed from."""
     dimensions: int
-    base64: bool
+    base64: bool = False
+    kinds: Sequence[str] = ()
+    """Kinds of numbers that Cohere is asked for by name."""
+    flaw: VectorsFlaw | None = None
+    """What an input asks to go wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +46,14 @@ class Ask:
     include_usage: bool = True
     """A stream ends with usage."""
     embeddings: Embeddings | None = None
+    items: Sequence[bytes] = ()
+    """What is judged one by one (rerank, moderations)."""
+    most_items: int | None = None
+    """That so many of them are wanted at most."""
+    prefixes: Sequence[Prefix] = ()
+    """Beginnings of the prompt that a prompt cache may know, the longest first."""
+    charged: bool = True
+    """Its LLM tokens are billed."""
 
     @property
     def vectors(self) -> Embeddings:
@@ -56,11 +75,29 @@ class Answer:
     """One per output token, safe inside JSON strings."""
     cut: bool
     """The words end because of `max_tokens`."""
+    reasoning: int = 0
+    """Output tokens that were thoughts; they come before the words, and nobody sees them."""
+    cache: CacheUse = UNCACHED
+    usage_flaw: UsageFlaw | None = None
+    vectors_flaw: VectorsFlaw | None = None
 
     @property
     def text(self) -> str:
         """All the words."""
         return b"".join(self.words).decode()
+
+    @property
+    def output(self) -> int:
+        """Output tokens, thoughts included."""
+        return self.reasoning + len(self.words)
+
+    def tells(self, field: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+        """The field that tells the usage, or what was asked to come instead of it."""
+        return flawed_field(self.usage_flaw, field, figures)
+
+    def tells_plainly(self, figures: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The same figures as fields of their own."""
+        return flawed_figures(self.usage_flaw, figures)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import orjson
 from sidecar.simulator.protocol import anthropic, eventstream
 from sidecar.simulator.protocol.ask import Answer, Ask, Body, Script, count, model_of, required
 from sidecar.simulator.protocol.framing import Framing
+from sidecar.simulator.protocol.prefix import marked_prompt
 from sidecar.simulator.protocol.refusal import Refusal, RefusedError, Trouble
 from sidecar.simulator.protocol.style import Header, Style, Told
 from sidecar.simulator.protocol.surface import Paths, Surface
@@ -79,12 +80,36 @@ def _converse(body: Body, path_model: str | None, *, stream: bool) -> Ask:
     config = body.get("inferenceConfig") or {}
     if not isinstance(config, dict):
         raise RefusedError(Trouble.BAD_REQUEST, "inferenceConfig must be an object.")
+    system, messages = body.get("system"), required(body, "messages", list)
+    marked = marked_prompt(None, _marked(system), [_marked_message(item) for item in messages])
+    said, prefixes = marked or (prompt(system, messages), ())
     return Ask(
         model=model_of({}, path_model),
-        prompt=prompt(body.get("system"), required(body, "messages", list)),
+        prompt=said,
         max_tokens=count(config, "maxTokens"),
         stream=stream,
+        prefixes=prefixes,
     )
+
+
+def _marked_message(message: object) -> object:
+    if not isinstance(message, dict):
+        return message
+    return {**message, "content": _marked(message.get("content"))}
+
+
+def _marked(blocks: object) -> object:
+    """The blocks with Anthropic's marks where a `cachePoint` stands behind them."""
+    if not isinstance(blocks, list):
+        return blocks
+    marked: list[object] = []
+    for block in blocks:
+        point = block.get("cachePoint") if isinstance(block, dict) else None
+        if point is None:
+            marked.append(block)
+        elif marked and isinstance(marked[-1], dict):
+            marked[-1] = {**marked[-1], "cache_control": point}
+    return marked
 
 
 def _whole_converse(ask: Ask, answer: Answer) -> bytes:
@@ -92,17 +117,18 @@ def _whole_converse(ask: Ask, answer: Answer) -> bytes:
     document = {
         "output": {"message": message},
         "stopReason": _stop(answer),
-        "usage": _usage(ask, answer),
+        **answer.tells("usage", _usage(ask, answer)),
         "metrics": {"latencyMs": 10},
     }
     return orjson.dumps(document)
 
 
 def _stream_converse(ask: Ask, answer: Answer) -> Script:
+    told = answer.tells("usage", _usage(ask, answer))
     ended = (
         eventstream.event("contentBlockStop", {"contentBlockIndex": 0}),
         eventstream.event("messageStop", {"stopReason": _stop(answer)}),
-        eventstream.event("metadata", {"usage": _usage(ask, answer), "metrics": {"latencyMs": 10}}),
+        eventstream.event("metadata", {**told, "metrics": {"latencyMs": 10}}),
     )
     return Script(
         eventstream.event("messageStart", {"role": "assistant"}),
@@ -117,8 +143,16 @@ def _stream_converse(ask: Ask, answer: Answer) -> Script:
 
 
 def _usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
-    read, written = ask.prompt.tokens, len(answer.words)
-    return {"inputTokens": read, "outputTokens": written, "totalTokens": read + written}
+    read, written = ask.prompt.tokens, answer.output
+    cached, stored = answer.cache.read, answer.cache.written
+    figures = {
+        "inputTokens": read - cached - stored,
+        "outputTokens": written,
+        "totalTokens": read + written,
+    }
+    if cached or ask.prefixes:
+        figures |= {"cacheReadInputTokens": cached, "cacheWriteInputTokens": stored}
+    return figures
 
 
 def _stop(answer: Answer) -> str:

@@ -1,4 +1,4 @@
-"""Cohere's second API: chat and embeddings."""
+"""Cohere's second API: chat; embeddings and rerank, whose first API is as much in use."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,6 @@ from sidecar.simulator.protocol.ask import (
     Answer,
     Ask,
     Body,
-    Embeddings,
     Script,
     count,
     event,
@@ -17,19 +16,18 @@ from sidecar.simulator.protocol.ask import (
     model_of,
     required,
 )
+from sidecar.simulator.protocol.cohere_embed import read_embed, whole_embed, whole_embed_v1
 from sidecar.simulator.protocol.framing import Framing
 from sidecar.simulator.protocol.refusal import (
     OPENAI_REFUSALS,
     Refusal,
-    RefusedError,
     Trouble,
 )
+from sidecar.simulator.protocol.rerank import read_rerank, whole_rerank
 from sidecar.simulator.protocol.style import Style, Told, seconds_hint
 from sidecar.simulator.protocol.surface import Paths, Surface
-from sidecar.simulator.protocol.text import Prompt, prompt, vector_base64, vector_floats
+from sidecar.simulator.protocol.text import prompt
 
-_MAX_INPUTS = 96  # Cohere's own
-_DIMENSIONS = 1536
 _TRIAL = "You are using a Trial key, which is limited to 1000 API calls / month."
 
 
@@ -75,7 +73,7 @@ def _whole_chat(ask: Ask, answer: Answer) -> bytes:
         "id": answer.id,
         "finish_reason": _finish(answer),
         "message": {"role": "assistant", "content": content},
-        "usage": _usage(ask, answer),
+        **answer.tells("usage", _usage(ask, answer)),
     }
     return orjson.dumps(document)
 
@@ -83,7 +81,7 @@ def _whole_chat(ask: Ask, answer: Answer) -> bytes:
 def _stream_chat(ask: Ask, answer: Answer) -> Script:
     start = {"message": {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": []}}
     block = {"message": {"content": {"type": "text", "text": ""}}}
-    end = {"finish_reason": _finish(answer), "usage": _usage(ask, answer)}
+    end = {"finish_reason": _finish(answer), **answer.tells("usage", _usage(ask, answer))}
     return Script(
         _event("message-start", id=answer.id, delta=start)
         + _event("content-start", index=0, delta=block),
@@ -106,45 +104,17 @@ def _finish(answer: Answer) -> str:
 
 
 def _usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
-    counted = {"input_tokens": ask.prompt.tokens, "output_tokens": len(answer.words)}
-    return {"billed_units": counted, "tokens": counted}
-
-
-def _read_embed(body: Body, path_model: str | None) -> Ask:
-    texts = required(body, "texts", list)
-    if len(texts) > _MAX_INPUTS or not all(isinstance(text, str) for text in texts):
-        raise RefusedError(Trouble.BAD_REQUEST, f"texts must be at most {_MAX_INPUTS} strings")
-    prompts = [prompt(text) for text in texts]
-    return Ask(
-        model=model_of(body, path_model),
-        prompt=Prompt(prompts[0].seed, sum(part.tokens for part in prompts)),
-        max_tokens=0,
-        embeddings=Embeddings(
-            inputs=[text.encode() for text in texts],
-            dimensions=count(body, "output_dimension") or _DIMENSIONS,
-            base64="base64" in (body.get("embedding_types") or ()),
-        ),
-    )
-
-
-def _whole_embed(ask: Ask, answer: Answer) -> bytes:
-    wanted = ask.vectors
-    make = vector_base64 if wanted.base64 else vector_floats
-    kind = "base64" if wanted.base64 else "float"
-    document = {
-        "id": answer.id,
-        "response_type": "embeddings_by_type",
-        "embeddings": {kind: [make(seed, wanted.dimensions) for seed in wanted.inputs]},
-        "texts": [text.decode() for text in wanted.inputs],
-        "meta": {
-            "api_version": {"version": "2"},
-            "billed_units": {"input_tokens": ask.prompt.tokens},
-        },
-    }
-    return orjson.dumps(document)
+    counted = {"input_tokens": ask.prompt.tokens, "output_tokens": answer.output}
+    figures: dict[str, Any] = {"billed_units": counted, "tokens": counted}
+    if answer.cache.read:
+        figures["cached_tokens"] = answer.cache.read
+    return figures
 
 
 PATHS: Paths = {
     "/v2/chat": Surface(COHERE, _read_chat, _whole_chat, _stream_chat, EVENTS),
-    "/v2/embed": Surface(COHERE, _read_embed, _whole_embed),
+    "/v1/embed": Surface(COHERE, read_embed, whole_embed_v1),
+    "/v2/embed": Surface(COHERE, read_embed, whole_embed),
+    "/v1/rerank": Surface(COHERE, read_rerank, whole_rerank),
+    "/v2/rerank": Surface(COHERE, read_rerank, whole_rerank),
 }

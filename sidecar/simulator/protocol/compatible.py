@@ -56,8 +56,8 @@ def _paths(
 def _usage_with_the_end(
     ask: Ask, answer: Answer, frame: openai.Frame, *, count_up: openai.Count = openai.usage
 ) -> bytes:
-    usage = count_up(ask, len(answer.words))
-    return openai.last_chunk(answer, frame, usage=usage) + openai.DONE
+    told = answer.tells("usage", count_up(ask, answer))
+    return openai.last_chunk(answer, frame, **told) + openai.DONE
 
 
 # Together: 503 up to one's own dynamic rate, 429 above it.
@@ -94,11 +94,11 @@ TOGETHER_PATHS = _paths("/v1", TOGETHER, end=_usage_with_the_end)
 # DeepSeek: no rate limits at all; a request that must wait is kept alive by comments.
 
 
-def _deepseek_usage(ask: Ask, written: int) -> Mapping[str, Any]:
+def _deepseek_usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
     return {
-        **openai.usage(ask, written),
-        "prompt_cache_hit_tokens": 0,
-        "prompt_cache_miss_tokens": ask.prompt.tokens,
+        **openai.usage(ask, answer),
+        "prompt_cache_hit_tokens": answer.cache.read,
+        "prompt_cache_miss_tokens": ask.prompt.tokens - answer.cache.read,
     }
 
 
@@ -194,12 +194,12 @@ OPENROUTER = Style(
 )
 
 
-def _openrouter_usage(ask: Ask, written: int) -> Mapping[str, Any]:
-    return {**openai.usage(ask, written), "cost": 0.0001}
+def _openrouter_usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
+    return {**openai.usage(ask, answer), "cost": 0.0001}
 
 
 def _openrouter_end(ask: Ask, answer: Answer, frame: openai.Frame) -> bytes:
-    usage = openai.usage_chunk(frame, _openrouter_usage(ask, len(answer.words)))
+    usage = openai.usage_chunk(frame, answer, _openrouter_usage(ask, answer))
     return openai.last_chunk(answer, frame) + usage + openai.DONE
 
 

@@ -1,10 +1,12 @@
-"""OpenAI's embeddings."""
+"""OpenAI's embeddings, and what every provider's have in common."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from sidecar.simulator.protocol.ask import Answer, Ask, Body, Embeddings, count, model_of, required
+from sidecar.simulator.protocol.flaws import BAD_INPUT, flawed_items, triggered
 from sidecar.simulator.protocol.refusal import RefusedError, Trouble
 from sidecar.simulator.protocol.text import (
     Prompt,
@@ -15,6 +17,8 @@ from sidecar.simulator.protocol.text import (
 )
 
 _MAX_INPUTS = 2048  # OpenAI's own
+_MAX_TOKENS = 300_000  # of all inputs together; OpenAI's own
+_BAD = BAD_INPUT.encode()
 _DIMENSIONS = 1536
 _LARGE_DIMENSIONS = 3072
 _MAX_DIMENSIONS = 8192
@@ -24,15 +28,42 @@ def read_embeddings(body: Body, path_model: str | None) -> Ask:
     """An embeddings request: a string, strings, token numbers, or lists of token numbers."""
     model = model_of(body, path_model)
     inputs = _inputs(required(body, "input", (str, list)))
-    prompts = [_prompt(item) for item in inputs]
+    ask = embeddings_ask(
+        model,
+        [(_prompt(item), orjson.dumps(item)) for item in inputs],
+        dimensions=_dimensions(body, model),
+        base64=_base64(body),
+    )
+    if ask.prompt.tokens > _MAX_TOKENS:
+        raise _wrong(f"Requested {ask.prompt.tokens} tokens, max {_MAX_TOKENS} tokens per request.")
+    return ask
+
+
+def embeddings_ask(
+    model: str,
+    inputs: Sequence[tuple[Prompt, bytes]],
+    *,
+    dimensions: int,
+    base64: bool = False,
+    kinds: Sequence[str] = (),
+) -> Ask:
+    """An embeddings request for these inputs, each with the bytes its vector is computed from.
+
+    RefusedError where one of them is to be a bad one.
+    """
+    texts = [text for _, text in inputs]
+    if any(_BAD in text for text in texts):
+        raise _wrong("'$.input' is invalid. Please check the API reference.")
     return Ask(
         model=model,
-        prompt=Prompt(prompts[0].seed, sum(part.tokens for part in prompts)),
+        prompt=Prompt(inputs[0][0].seed, sum(part.tokens for part, _ in inputs)),
         max_tokens=0,
         embeddings=Embeddings(
-            inputs=[orjson.dumps(item) for item in inputs],
-            dimensions=_dimensions(body, model),
-            base64=_base64(body),
+            inputs=texts,
+            dimensions=dimensions,
+            base64=base64,
+            kinds=kinds,
+            flaw=triggered(texts),
         ),
     )
 
@@ -73,18 +104,16 @@ def _wrong(message: str) -> RefusedError:
     return RefusedError(Trouble.BAD_REQUEST, message, param="input")
 
 
-def whole_embeddings(ask: Ask, _answer: Answer) -> bytes:
+def whole_embeddings(ask: Ask, answer: Answer) -> bytes:
     """The vectors, in the order of the inputs."""
-    return orjson.dumps(embedded(ask))
+    return orjson.dumps(embedded(ask, answer))
 
 
-def embedded(ask: Ask) -> dict[str, Any]:
+def embedded(ask: Ask, answer: Answer) -> dict[str, Any]:
     """The same as a document."""
     wanted = ask.vectors
     make = vector_base64 if wanted.base64 else vector_floats
-    data = [
-        {"object": "embedding", "index": index, "embedding": make(seed, wanted.dimensions)}
-        for index, seed in enumerate(wanted.inputs)
-    ]
+    vectors = [make(seed, wanted.dimensions) for seed in wanted.inputs]
+    data = flawed_items(answer.vectors_flaw, vectors)
     usage = {"prompt_tokens": ask.prompt.tokens, "total_tokens": ask.prompt.tokens}
-    return {"object": "list", "data": data, "model": ask.model, "usage": usage}
+    return {"object": "list", "data": data, "model": ask.model, **answer.tells("usage", usage)}

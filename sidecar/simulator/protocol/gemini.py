@@ -10,20 +10,22 @@ from sidecar.simulator.protocol.ask import (
     Answer,
     Ask,
     Body,
-    Embeddings,
     Script,
     count,
     event,
     model_of,
     required,
 )
+from sidecar.simulator.protocol.embeddings import embeddings_ask
+from sidecar.simulator.protocol.flaws import flawed_vectors
 from sidecar.simulator.protocol.framing import PLAIN_EVENTS, Framing
 from sidecar.simulator.protocol.refusal import Refusal, RefusedError, Trouble
 from sidecar.simulator.protocol.style import Style, Told
 from sidecar.simulator.protocol.surface import Paths, Surface
-from sidecar.simulator.protocol.text import Prompt, prompt, vector_floats
+from sidecar.simulator.protocol.text import prompt, vector_floats
 
 _DIMENSIONS = 3072
+_MAX_REQUESTS = 100  # Google's own
 _NEXT = b",\r\n"
 _EXHAUSTED = "Resource has been exhausted (e.g. check quota)."
 _TYPES = "type.googleapis.com/google.rpc."
@@ -122,7 +124,14 @@ def _read_count(body: Body, path_model: str | None) -> Ask:
 
 
 def _read_batch(body: Body, path_model: str | None) -> Ask:
-    return _embeddings(required(body, "requests", list), path_model)
+    requests = required(body, "requests", list)
+    if len(requests) > _MAX_REQUESTS:
+        raise RefusedError(
+            Trouble.BAD_REQUEST,
+            f"BatchEmbedContentsRequest.requests: at most {_MAX_REQUESTS} requests can be in one"
+            " batch",
+        )
+    return _embeddings(requests, path_model)
 
 
 def _read_one(body: Body, path_model: str | None) -> Ask:
@@ -133,16 +142,10 @@ def _embeddings(requests: Sequence[object], path_model: str | None) -> Ask:
     bodies = [item for item in requests if isinstance(item, dict) and item.get("content")]
     if len(bodies) < len(requests):
         raise _wrong("content")
-    prompts = [prompt(item["content"]) for item in bodies]
-    return Ask(
-        model=model_of({}, path_model),
-        prompt=Prompt(prompts[0].seed, sum(part.tokens for part in prompts)),
-        max_tokens=0,
-        embeddings=Embeddings(
-            inputs=[orjson.dumps(item["content"]) for item in bodies],
-            dimensions=count(bodies[0], "outputDimensionality") or _DIMENSIONS,
-            base64=False,
-        ),
+    return embeddings_ask(
+        model_of({}, path_model),
+        [(prompt(item["content"]), orjson.dumps(item["content"])) for item in bodies],
+        dimensions=count(bodies[0], "outputDimensionality") or _DIMENSIONS,
     )
 
 
@@ -158,8 +161,8 @@ def _whole_count(ask: Ask, _answer: Answer) -> bytes:
     return orjson.dumps({"totalTokens": ask.prompt.tokens})
 
 
-def _whole_batch(ask: Ask, _answer: Answer) -> bytes:
-    return orjson.dumps({"embeddings": _vectors(ask)})
+def _whole_batch(ask: Ask, answer: Answer) -> bytes:
+    return orjson.dumps({"embeddings": flawed_vectors(answer.vectors_flaw, _vectors(ask))})
 
 
 def _whole_one(ask: Ask, _answer: Answer) -> bytes:
@@ -199,17 +202,25 @@ def _document(
     }
     if finish is not None:
         candidate["finishReason"] = finish
-    usage = {
-        "promptTokenCount": ask.prompt.tokens,
-        "candidatesTokenCount": written,
-        "totalTokenCount": ask.prompt.tokens + written,
-    }
     return {
         "candidates": [candidate],
-        "usageMetadata": usage,
+        **answer.tells("usageMetadata", _usage(ask, answer, written)),
         "modelVersion": ask.model,
         "responseId": answer.id,
     }
+
+
+def _usage(ask: Ask, answer: Answer, written: int) -> Mapping[str, Any]:
+    figures = {
+        "promptTokenCount": ask.prompt.tokens,
+        "candidatesTokenCount": written,
+        "totalTokenCount": ask.prompt.tokens + written + answer.reasoning,
+    }
+    if answer.cache.read:
+        figures["cachedContentTokenCount"] = answer.cache.read
+    if answer.reasoning:
+        figures["thoughtsTokenCount"] = answer.reasoning
+    return figures
 
 
 def _finish(answer: Answer) -> str:

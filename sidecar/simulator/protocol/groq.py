@@ -61,9 +61,9 @@ GROQ = Style(
 )
 
 
-def _usage(ask: Ask, written: int) -> Mapping[str, Any]:
-    read = ask.prompt.tokens
-    return {
+def _usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
+    read, written = ask.prompt.tokens, answer.output
+    figures: dict[str, Any] = {
         "queue_time": 0.001,
         "prompt_tokens": read,
         "prompt_time": 0.001,
@@ -72,6 +72,11 @@ def _usage(ask: Ask, written: int) -> Mapping[str, Any]:
         "total_tokens": read + written,
         "total_time": 0.006,
     }
+    if answer.cache.read:
+        figures["prompt_tokens_details"] = {"cached_tokens": answer.cache.read}
+    if answer.reasoning:
+        figures["completion_tokens_details"] = {"reasoning_tokens": answer.reasoning}
+    return figures
 
 
 def _whole(ask: Ask, answer: Answer) -> bytes:
@@ -80,9 +85,9 @@ def _whole(ask: Ask, answer: Answer) -> bytes:
 
 
 def _end(ask: Ask, answer: Answer, frame: openai.Frame) -> bytes:
-    usage = _usage(ask, len(answer.words))
-    about = {"id": f"req_{answer.id}", "usage": usage}
-    asked = openai.usage_chunk(frame, usage) if ask.include_usage else b""
+    usage = _usage(ask, answer)
+    about = {"id": f"req_{answer.id}", **answer.tells("usage", usage)}
+    asked = openai.usage_chunk(frame, answer, usage) if ask.include_usage else b""
     return openai.last_chunk(answer, frame, x_groq=about) + asked + openai.DONE
 
 

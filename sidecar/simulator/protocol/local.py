@@ -9,13 +9,14 @@ from sidecar.simulator.protocol.ask import (
     Answer,
     Ask,
     Body,
-    Embeddings,
     Script,
     count,
     event,
     model_of,
     required,
 )
+from sidecar.simulator.protocol.embeddings import embeddings_ask
+from sidecar.simulator.protocol.flaws import flawed_vectors
 from sidecar.simulator.protocol.framing import JSON_LINES, PLAIN_EVENTS, line
 from sidecar.simulator.protocol.refusal import (
     OPENAI_REFUSALS,
@@ -110,8 +111,9 @@ def _done(ask: Ask, answer: Answer) -> Mapping[str, Any]:
         "done": True,
         "done_reason": "length" if answer.cut else "stop",
         "total_duration": 10_000_000,
-        "prompt_eval_count": ask.prompt.tokens,
-        "eval_count": len(answer.words),
+        **answer.tells_plainly(
+            {"prompt_eval_count": ask.prompt.tokens, "eval_count": answer.output}
+        ),
     }
 
 
@@ -120,24 +122,20 @@ def _read_ollama_embed(body: Body, path_model: str | None) -> Ask:
     texts = [given] if isinstance(given, str) else given
     if not all(isinstance(text, str) and text for text in texts):
         raise RefusedError(Trouble.BAD_REQUEST, "invalid input type", param="input")
-    prompts = [prompt(text) for text in texts]
-    return Ask(
-        model=model_of(body, path_model),
-        prompt=Prompt(prompts[0].seed, sum(part.tokens for part in prompts)),
-        max_tokens=0,
-        embeddings=Embeddings(
-            inputs=[text.encode() for text in texts], dimensions=_DIMENSIONS, base64=False
-        ),
+    return embeddings_ask(
+        model_of(body, path_model),
+        [(prompt(text), text.encode()) for text in texts],
+        dimensions=_DIMENSIONS,
     )
 
 
-def _whole_ollama_embed(ask: Ask, _answer: Answer) -> bytes:
+def _whole_ollama_embed(ask: Ask, answer: Answer) -> bytes:
     wanted = ask.vectors
     vectors = [vector_floats(seed, wanted.dimensions) for seed in wanted.inputs]
     document = {
         "model": ask.model,
-        "embeddings": vectors,
-        "prompt_eval_count": ask.prompt.tokens,
+        "embeddings": flawed_vectors(answer.vectors_flaw, vectors),
+        **answer.tells_plainly({"prompt_eval_count": ask.prompt.tokens}),
     }
     return orjson.dumps(document)
 
@@ -208,8 +206,9 @@ def _token(index: int, text: str, *, special: bool = False) -> dict[str, Any]:
 def _details(ask: Ask, answer: Answer) -> Mapping[str, Any]:
     return {
         "finish_reason": "length" if answer.cut else "eos_token",
-        "generated_tokens": len(answer.words),
-        "input_length": ask.prompt.tokens,
+        **answer.tells_plainly(
+            {"generated_tokens": answer.output, "input_length": ask.prompt.tokens}
+        ),
         "seed": None,
     }
 

@@ -67,19 +67,25 @@ MISTRAL = Style(
 )
 
 
-def _usage(ask: Ask, written: int) -> Mapping[str, Any]:
-    read = ask.prompt.tokens
-    return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
+def _usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
+    figures = {
+        "prompt_tokens": ask.prompt.tokens,
+        "completion_tokens": answer.output,
+        "total_tokens": ask.prompt.tokens + answer.output,
+    }
+    if answer.cache.read:
+        figures["num_cached_tokens"] = answer.cache.read
+    return figures
 
 
 def _end(ask: Ask, answer: Answer, frame: openai.Frame) -> bytes:
     """The usage comes with the reason to end, asked for or not."""
-    usage = _usage(ask, len(answer.words))
-    return openai.last_chunk(answer, frame, usage=usage) + openai.DONE
+    told = answer.tells("usage", _usage(ask, answer))
+    return openai.last_chunk(answer, frame, **told) + openai.DONE
 
 
 def _whole_embeddings(ask: Ask, answer: Answer) -> bytes:
-    return orjson.dumps({"id": f"emb_{answer.id}", **embedded(ask)})
+    return orjson.dumps({"id": f"emb_{answer.id}", **embedded(ask, answer)})
 
 
 _CHAT = Surface(

@@ -17,6 +17,7 @@ from sidecar.simulator.protocol.ask import (
     required,
     single_choice,
 )
+from sidecar.simulator.protocol.prefix import keyed_prefix
 from sidecar.simulator.protocol.refusal import RefusedError, Trouble
 from sidecar.simulator.protocol.text import prompt
 
@@ -29,8 +30,8 @@ _SLOT = b"\x1f"
 
 Frame = Mapping[str, Any]
 """The fields that all chunks of a stream share."""
-Count = Callable[[Ask, int], Mapping[str, Any]]
-"""The usage of an answer with so many output tokens."""
+Count = Callable[[Ask, Answer], Mapping[str, Any]]
+"""The usage of an answer."""
 End = Callable[[Ask, Answer, Frame], bytes]
 """The events after the last word."""
 
@@ -38,9 +39,11 @@ End = Callable[[Ask, Answer, Frame], bytes]
 def read_chat(body: Body, path_model: str | None) -> Ask:
     """A chat completion request."""
     single_choice(body)
+    messages = required(body, "messages", list)
     return Ask(
         model=model_of(body, path_model),
-        prompt=prompt(required(body, "messages", list)),
+        prompt=prompt(messages),
+        prefixes=keyed_prefix(body.get("prompt_cache_key"), messages[0]),
         max_tokens=count(body, "max_completion_tokens", "max_tokens"),
         stream=flag(body, "stream"),
         include_usage=_include_usage(body),
@@ -72,14 +75,14 @@ def _include_usage(body: Body) -> bool:
     return flag(options, "include_usage")
 
 
-def usage(ask: Ask, output_tokens: int) -> Mapping[str, Any]:
+def usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
     """OpenAI's count of tokens."""
     return {
         "prompt_tokens": ask.prompt.tokens,
-        "completion_tokens": output_tokens,
-        "total_tokens": ask.prompt.tokens + output_tokens,
-        "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
-        "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
+        "completion_tokens": answer.output,
+        "total_tokens": ask.prompt.tokens + answer.output,
+        "prompt_tokens_details": {"cached_tokens": answer.cache.read, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": answer.reasoning, "audio_tokens": 0},
     }
 
 
@@ -90,7 +93,7 @@ def whole_chat(ask: Ask, answer: Answer, *, count_up: Count = usage, **more: Any
     document = {
         **_frame(ask, answer, "chatcmpl-", "chat.completion"),
         "choices": [choice],
-        "usage": count_up(ask, len(answer.words)),
+        **answer.tells("usage", count_up(ask, answer)),
         "service_tier": "default",
         **more,
     }
@@ -113,9 +116,10 @@ def last_chunk(answer: Answer, frame: Frame, **more: Any) -> bytes:
     return event({**frame, "choices": [_delta({}, _finish(answer))], **more})
 
 
-def usage_chunk(frame: Frame, used: Mapping[str, Any]) -> bytes:
-    """An event with nothing but the usage."""
-    return event({**frame, "choices": [], "usage": used})
+def usage_chunk(frame: Frame, answer: Answer, used: Mapping[str, Any]) -> bytes:
+    """An event with nothing but the usage; none where the answer is to tell none."""
+    told = answer.tells("usage", used)
+    return event({**frame, "choices": [], **told}) if told else b""
 
 
 def _chat_end(ask: Ask, answer: Answer, frame: Frame) -> bytes:
@@ -132,7 +136,7 @@ def whole_completion(ask: Ask, answer: Answer) -> bytes:
     document = {
         **_frame(ask, answer, "cmpl-", "text_completion"),
         "choices": [_text_choice(answer.text, _finish(answer))],
-        "usage": usage(ask, len(answer.words)),
+        **answer.tells("usage", usage(ask, answer)),
     }
     return orjson.dumps(document)
 
@@ -161,7 +165,7 @@ def _chunk(ask: Ask, frame: Frame, choices: Sequence[Mapping[str, Any]]) -> Mapp
 def _stream_end(ask: Ask, answer: Answer, frame: Frame) -> bytes:
     if not ask.include_usage:
         return DONE
-    return usage_chunk(frame, usage(ask, len(answer.words))) + DONE
+    return usage_chunk(frame, answer, usage(ask, answer)) + DONE
 
 
 def _frame(ask: Ask, answer: Answer, prefix: str, kind: str) -> dict[str, Any]:

@@ -201,12 +201,15 @@ def _response(answer: Answer, status: str, output: Sequence[object]) -> dict[str
 
 
 def _done(ask: Ask, answer: Answer, item: Mapping[str, Any]) -> Mapping[str, Any]:
-    read, written = ask.prompt.tokens, len(answer.words)
+    read, written = ask.prompt.tokens, answer.output
+    cached = answer.cache.read
     usage = {
         "total_tokens": read + written,
         "input_tokens": read,
         "output_tokens": written,
-        "input_token_details": {"text_tokens": read, "audio_tokens": 0, "cached_tokens": 0},
+        "input_token_details": {"text_tokens": read, "audio_tokens": 0, "cached_tokens": cached},
         "output_token_details": {"text_tokens": written, "audio_tokens": 0},
     }
-    return {**_response(answer, item["status"], [item]), "usage": usage}
+    document = _response(answer, item["status"], [item])
+    del document["usage"]  # may have to stay away
+    return {**document, **answer.tells("usage", usage)}

@@ -16,6 +16,7 @@ from sidecar.simulator.protocol.ask import (
     model_of,
     required,
 )
+from sidecar.simulator.protocol.prefix import keyed_prefix
 from sidecar.simulator.protocol.text import prompt
 
 _DELTA = "response.output_text.delta"
@@ -24,11 +25,13 @@ _DELTA = "response.output_text.delta"
 def read_response(body: Body, path_model: str | None) -> Ask:
     """A request for a response."""
     given = required(body, "input", (str, list))
+    first = body.get("instructions") or (given if isinstance(given, str) else given[0])
     return Ask(
         model=model_of(body, path_model),
         prompt=prompt(body.get("instructions"), given),
         max_tokens=count(body, "max_output_tokens"),
         stream=flag(body, "stream"),
+        prefixes=keyed_prefix(body.get("prompt_cache_key"), first),
     )
 
 
@@ -88,19 +91,24 @@ def _last_event(answer: Answer) -> str:
 
 
 def _finished(ask: Ask, answer: Answer) -> Mapping[str, Any]:
-    output = len(answer.words)
     status = "incomplete" if answer.cut else "completed"
+    document = _document(ask, answer, status)
+    del document["usage"]  # may have to stay away
     return {
-        **_document(ask, answer, status),
+        **document,
         "incomplete_details": {"reason": "max_output_tokens"} if answer.cut else None,
         "output": [_item(answer, status, answer.text)],
-        "usage": {
-            "input_tokens": ask.prompt.tokens,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": output,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": ask.prompt.tokens + output,
-        },
+        **answer.tells("usage", _usage(ask, answer)),
+    }
+
+
+def _usage(ask: Ask, answer: Answer) -> Mapping[str, Any]:
+    return {
+        "input_tokens": ask.prompt.tokens,
+        "input_tokens_details": {"cached_tokens": answer.cache.read, "cache_write_tokens": 0},
+        "output_tokens": answer.output,
+        "output_tokens_details": {"reasoning_tokens": answer.reasoning},
+        "total_tokens": ask.prompt.tokens + answer.output,
     }
 
 

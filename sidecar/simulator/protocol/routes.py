@@ -18,6 +18,7 @@ from sidecar.simulator.protocol import (
     groq,
     local,
     mistral,
+    moderations,
     openai,
     responses,
     style,
@@ -82,6 +83,9 @@ _OPENAI: Paths = {
     "/v1/completions": _COMPLETIONS,
     "/v1/responses": _RESPONSES,
     "/v1/embeddings": _EMBEDDINGS,
+    "/v1/moderations": Surface(
+        style.OPENAI, moderations.read_moderation, moderations.whole_moderation
+    ),
 }
 _ANTHROPIC: Paths = {
     "/v1/messages": Surface(

@@ -51,6 +51,9 @@ async def test_token_numbers_are_one_input_and_lists_of_them_several(openai: Asy
         {"input": [1, "a"]},
         {"input": [[]]},
         {"input": ["a"] * 2049},
+        {"input": [[5] * 10_000] * 31},  # 310,000 LLM tokens
+        {"input": "so [[bad]] it is"},
+        {"input": ["a", "[[bad]]"]},
         {"input": "a", "dimensions": 0},
         {"input": "a", "dimensions": 9000},
         {"input": "a", "encoding_format": "hex"},
@@ -62,6 +65,14 @@ async def test_what_cannot_be_embedded_is_refused(quick: Running, fields: object
 
     assert status == 400
     assert orjson.loads(body)["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_request_may_be_as_large_as_openai_allows(quick: Running) -> None:
+    body = {"model": MODEL, "input": [[5] * 10_000] * 30, "dimensions": 1}
+    status, _, answer = await quick.post("/v1/embeddings", body)
+
+    assert status == 200
+    assert orjson.loads(answer)["usage"]["prompt_tokens"] == 300_000
 
 
 def test_only_embeddings_requests_have_vectors() -> None:

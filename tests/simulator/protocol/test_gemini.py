@@ -114,6 +114,7 @@ async def test_vertex_serves_anthropics_models_too(quick: Running) -> None:
         ("countTokens", {"generateContentRequest": "text"}),
         ("embedContent", {}),
         ("batchEmbedContents", {"requests": [{"content": {"parts": []}}, "text"]}),
+        ("batchEmbedContents", {"requests": [{"content": {"parts": [{"text": "x"}]}}] * 101}),
     ],
 )
 async def test_nonsense_is_told_in_googles_words(quick: Running, call: str, body: Any) -> None:

@@ -1,0 +1,1 @@
+"""One call to a provider for several requests, or one ahead of the others."""
