@@ -1,8 +1,11 @@
 """Finds the moment at which an answer really begins."""
 
+import re
+
 from sidecar.metering.framing import Framing
 
-_COMMENT = 0x3A  # ":" begins a comment line in an event stream
+_FILLING = re.compile(rb"(?:[\r\n \t]|:[^\n]*\n)*+")
+"""Blanks and whole comment lines; ":" begins one in an event stream."""
 
 
 class FirstByte:
@@ -28,11 +31,12 @@ class FirstByte:
         return self.seen
 
     def _meaningful(self, data: bytes) -> bool:
-        while data:
-            if not self._in_comment:
-                data = data.lstrip(b"\r\n \t")
-                if not data or data[0] != _COMMENT:
-                    return bool(data)
-            _, newline, data = data.partition(b"\n")
-            self._in_comment = not newline
-        return False
+        begin = 0
+        if self._in_comment:
+            begin = data.find(b"\n") + 1
+            if not begin:
+                return False
+        found = _FILLING.match(data, begin)
+        end = found.end() if found else begin
+        self._in_comment = data[end : end + 1] == b":"
+        return end < len(data) and not self._in_comment

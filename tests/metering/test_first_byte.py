@@ -100,3 +100,8 @@ def test_any_split_gives_the_same_first_byte(
 
     place = place_of_first_byte(stream) if framing in FILLED else (0 if stream else None)
     assert found == ([] if place is None else [next(end for end in ends if end > place)])
+
+
+def test_comments_cost_time_in_proportion_to_their_length() -> None:
+    """Looking at each anew with all that follows would outlast the test's own time."""
+    assert not FirstByte(Framing.EVENTS).feed(b":\n" * 4_000_000)
