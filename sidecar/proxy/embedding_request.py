@@ -8,7 +8,8 @@ from sidecar.proxy.pipeline import Ask
 from sidecar.sharing.embedding_call import EmbeddingCall, read_call
 from sidecar.sharing.embedding_shapes import EmbeddingShape, embedding_shape
 from sidecar.sharing.silent_fields import silent
-from sidecar.upstream.transport import RawHeaders, UpstreamRequest
+from sidecar.upstream.headers import uncompressed
+from sidecar.upstream.transport import UpstreamRequest
 
 _ABOUT_BODY = frozenset(
     (
@@ -25,7 +26,6 @@ _ABOUT_BODY = frozenset(
 """Fields that would be wrong beside another body, or say that it cannot be read. To a second body
 under the same key for idempotency a provider may give the answer to the first."""
 
-_IDENTITY = (b"Accept-Encoding", b"identity")
 
 _LEAST_INPUT = 3
 """Bytes: `"",` is the shortest."""
@@ -47,7 +47,7 @@ class EmbeddingRequest:
         fields = tuple(
             (lower, value)
             for name, value in request.headers
-            if not silent(lower := name.lower()) and lower != _IDENTITY[0].lower()
+            if not silent(lower := name.lower()) and lower != b"accept-encoding"
         )
         about = (self.ask.route.upstream.name, request.target, self.ask.priority)
         return about, self.ask.sdk_retries, fields, self.call.shape, self.call.alike
@@ -82,7 +82,4 @@ def with_body(request: UpstreamRequest, body: bytes) -> UpstreamRequest:
 
 def readable(request: UpstreamRequest) -> UpstreamRequest:
     """The same request, asking for an answer without a content coding."""
-    fields: RawHeaders = [
-        field for field in request.headers if field[0].lower() != _IDENTITY[0].lower()
-    ]
-    return replace(request, headers=[*fields, _IDENTITY])
+    return replace(request, headers=uncompressed(request.headers))

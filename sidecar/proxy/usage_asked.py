@@ -19,7 +19,7 @@ from sidecar.proxy.body import BodyMemory
 from sidecar.proxy.pipeline import Ask, Service
 from sidecar.proxy.record import RequestRecord
 from sidecar.proxy.sink import AnsweredResponse, AppSink
-from sidecar.upstream.headers import lookup
+from sidecar.upstream.headers import lookup, uncompressed
 from sidecar.upstream.transport import RawHeaders, ResponseHead, UpstreamRequest
 
 _PATH = "/completions"
@@ -64,7 +64,11 @@ class UsageAsked:
         except Exception as error:  # noqa: BLE001  # looking on must not fail a request
             self.observer.notify(BugFound(error))
             return None
-        return None if body is None else replace(request, body=body, headers=_plain(request))
+        return (
+            None
+            if body is None
+            else replace(request, body=body, headers=uncompressed(request.headers))
+        )
 
     @contextmanager
     def _held(self, request: UpstreamRequest) -> Iterator[bool]:
@@ -87,12 +91,6 @@ def _may_change(request: UpstreamRequest) -> bool:
     kind = (get(b"content-type") or b"").partition(b";")[0].strip().lower()
     signed = (get(b"authorization") or b"").startswith(b"AWS4-")
     return kind == JSON and not signed and not any(map(get, _SIGNED))
-
-
-def _plain(request: UpstreamRequest) -> RawHeaders:
-    """The fields of a request whose answer can be read as it passes."""
-    fields = [field for field in request.headers if field[0].lower() != b"accept-encoding"]
-    return [*fields, (b"Accept-Encoding", b"identity")]
 
 
 class _WithoutUsageSink:

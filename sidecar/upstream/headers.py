@@ -57,6 +57,12 @@ def response_headers(fields: RawHeaders) -> list[tuple[bytes, bytes]]:
     return [field for field in fields if field[0].lower() not in gone]
 
 
+def uncompressed(fields: RawHeaders) -> list[tuple[bytes, bytes]]:
+    """The same fields, asking for an answer that can be read as it passes."""
+    others = [field for field in fields if field[0].lower() != b"accept-encoding"]
+    return [*others, (b"Accept-Encoding", b"identity")]
+
+
 def _named_by_connection(fields: RawHeaders) -> frozenset[bytes]:
     """Fields that `Connection` declares hop-by-hop; never the ones that frame the message."""
     values = [value for name, value in fields if name.lower() == b"connection"]

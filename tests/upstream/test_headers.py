@@ -10,6 +10,7 @@ from sidecar.upstream.headers import (
     request_headers,
     response_headers,
     to_websocket,
+    uncompressed,
 )
 
 HOP_BY_HOP = [
@@ -133,3 +134,14 @@ def test_a_look_up_ignores_case_and_gives_the_first() -> None:
 
     assert get(b"x-one") == b"1"
     assert get(b"x-two") is None
+
+
+def test_an_answer_that_is_to_be_read_is_asked_for_uncompressed() -> None:
+    fields = [
+        (b"A", b"1"),
+        (b"accept-encoding", b"gzip"),
+        (b"b", b"2"),
+        (b"Accept-Encoding", b"br"),
+    ]
+
+    assert uncompressed(fields) == [(b"A", b"1"), (b"b", b"2"), (b"Accept-Encoding", b"identity")]
