@@ -22,9 +22,11 @@ spare calls (`proxy.shared`, `proxy.batched`, `proxy.led`), put together by `ser
                 `rescue.py` is the one place where errors become HTTP.
 - `telemetry`   Listeners: counts, metrics, logs, `/stats`.
 - `admin`       The second server: metrics, health, statistics, the dashboard.
+- `injector`    The admission webhook that puts the sidecar into pods; all but its server is PURE.
 - `simulator`   A provider with hidden limits, for the demo, tests and benchmarks.
-- `app`         The composition root, with `services`; `settings` what can be set (`environment` reads
-                it, `setting_rows` shows it to people); `cli` the commands: `demo`, `sweep`, `costs`.
+- `app`         The composition root, with `services`; `injector_app` that of the injector; `listening`
+                takes their ports; `settings` what can be set (`environment` reads it, `setting_rows`
+                shows it to people); `cli` the commands: `demo`, `sweep`, `costs`.
 
 Layers are checked by import-linter (pyproject.toml): a package imports what stands below it, never
 the reverse, and the pure ones know no I/O, no clock and no dice.

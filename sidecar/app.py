@@ -20,8 +20,8 @@ from sidecar.control.modes import law_factory, rates_factory
 from sidecar.cost.meter import CostMeter
 from sidecar.cost.price_list import PriceList
 from sidecar.cost.providers import price_providers
-from sidecar.errors import ListenError
 from sidecar.events import Observer
+from sidecar.listening import listen
 from sidecar.proxy.activity import Activity
 from sidecar.proxy.attempt import Surroundings
 from sidecar.proxy.body import BodyMemory
@@ -49,9 +49,6 @@ from sidecar.telemetry.views import (
 )
 from sidecar.upstream.client import RawTransport
 from sidecar.version import __version__
-
-_BACKLOG = 1024
-"""Connections the kernel holds until they are accepted: apps open hundreds at once."""
 
 _STOP_GRACE = 1.0
 """Seconds that handlers get to end once everything left is cancelled; they need none."""
@@ -182,8 +179,8 @@ class Sidecar:
     async def start(self) -> None:
         """Listen on both ports; raises ListenError naming the one that cannot be had."""
         settings = self.settings
-        await _listen(self._admin, settings.admin_host, settings.admin_port, "SIDECAR_ADMIN_PORT")
-        await _listen(self._proxy, settings.proxy_host, settings.proxy_port, "SIDECAR_PROXY_PORT")
+        await listen(self._admin, settings.admin_host, settings.admin_port, "SIDECAR_ADMIN_PORT")
+        await listen(self._proxy, settings.proxy_host, settings.proxy_port, "SIDECAR_PROXY_PORT")
         self.history.start()
         self.readiness.listening = True
         self.log.info(
@@ -213,15 +210,6 @@ class Sidecar:
         self.prices.close()
         await self._admin.cleanup()
         self.log.info("stopped")
-
-
-async def _listen(runner: web.BaseRunner, host: str, port: int, setting: str) -> None:
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
-    except (OSError, UnicodeError) as error:  # UnicodeError: a host that can be no name
-        why = error.strerror if isinstance(error, OSError) else "not a valid host name"
-        raise ListenError(f"{setting}={port}: cannot listen on {host}: {why}") from error
 
 
 @asynccontextmanager

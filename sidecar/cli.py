@@ -55,6 +55,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=_serve)
     commands = parser.add_subparsers(title="commands", metavar="")
     commands.add_parser("serve", help="run the sidecar (the default)", epilog=_EPILOG)
+    injector = commands.add_parser(
+        "injector",
+        help="run the webhook that puts the sidecar into pods",
+        description="The admission webhook for Kubernetes before 1.36; the Helm chart runs it.",
+        epilog=_EPILOG,
+    )
+    injector.set_defaults(command=_injector)
     _add_demo(commands)
     _add_provider(commands)
     sweep.add(commands, run_loop)
@@ -118,6 +125,16 @@ def _positive(text: str) -> float:
 def _serve(_: argparse.Namespace) -> int:
     from sidecar.app import serve
     from sidecar.environment import load_settings
+    from sidecar.telemetry.logs import make_log
+
+    settings = load_settings()
+    run_loop(serve(settings, make_log(settings.log_level, settings.log_format)))
+    return 0
+
+
+def _injector(_: argparse.Namespace) -> int:
+    from sidecar.environment import load_settings
+    from sidecar.injector_app import serve
     from sidecar.telemetry.logs import make_log
 
     settings = load_settings()

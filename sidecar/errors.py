@@ -17,6 +17,8 @@
     │   │   └── AnswerTooLargeError     more than can be kept
     │   ├── StreamBrokenError       ended or garbled in mid-body
     │   └── VectorsError            embeddings that do not fit the inputs, asked for twice
+    ├── ReviewError             the injector was asked about something that is no pod
+    ├── CertificateError        a certificate and its key that cannot be used
     ├── ListenError             a port cannot be had
     └── ConfigError             settings that cannot work
 
@@ -100,6 +102,14 @@ class StreamBrokenError(UpstreamError):
 
 class VectorsError(UpstreamError):
     """Not one vector for each input, and not when asked for again in smaller calls either."""
+
+
+class ReviewError(SidecarError):
+    """The injector's request is no AdmissionReview of a pod; the message says where it differs."""
+
+
+class CertificateError(SidecarError):
+    """A certificate and its private key cannot be read, or do not belong together."""
 
 
 class ListenError(SidecarError):

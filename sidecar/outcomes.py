@@ -140,3 +140,13 @@ class Endpoint(StrEnum):
     EMBEDDINGS = "embeddings"
     COMPLETIONS = "completions"
     OTHER = "other"
+
+
+class ReviewOutcome(StrEnum):
+    """What the injector made of a review (`outcome` of llm_sidecar_injector_reviews_total)."""
+
+    INJECTED = "injected"
+    UNCHANGED = "unchanged"
+    """A pod that has the sidecar already, or did not ask for it."""
+    INVALID = "invalid"
+    """No review of a pod."""

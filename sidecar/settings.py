@@ -69,7 +69,11 @@ class Settings(BaseSettings):
         " `observe` computes and exports it but holds nobody back",
     )
     limit_initial: int = _setting(
-        10, "limit to start with, per (upstream, model)", unit="attempts", ge=1, le=100_000
+        10,
+        "limit to start with, per (upstream, model); the default gives way to floor and ceiling",
+        unit="attempts",
+        ge=1,
+        le=100_000,
     )
     limit_min: int = _setting(1, "the limit never falls below", unit="attempts", ge=1, le=100_000)
     limit_max: int = _setting(256, "the limit never rises above", unit="attempts", ge=1, le=100_000)
@@ -212,10 +216,28 @@ class Settings(BaseSettings):
         600.0, "after SIGTERM the process leaves at the latest after", unit="s", ge=0, le=86_400
     )
 
+    injector_host: str = _setting("0.0.0.0", "address of `llm-sidecar injector`")  # noqa: S104
+    injector_port: int = _setting(8443, "port of `llm-sidecar injector`; 0 = any", ge=0, le=65_535)
+    injector_config: str = _setting("", "path of the JSON file that says what is injected")
+    injector_certificate: str = _setting("", "path of the injector's certificate chain, in PEM")
+    injector_key: str = _setting("", "path of the certificate's private key, in PEM")
+
+    @model_validator(mode="after")
+    def _give_way(self) -> Self:
+        if "limit_initial" not in self.model_fields_set:
+            fitting = max(self.limit_min, min(self.limit_initial, self.limit_max))
+            object.__setattr__(self, "limit_initial", fitting)  # frozen for everybody else
+        return self
+
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         problems = []
-        if not self.limit_min <= self.limit_initial <= self.limit_max:
+        if self.limit_min > self.limit_max:
+            problems.append(
+                f"{PREFIX}LIMIT_MIN={self.limit_min}: must be at most"
+                f" {PREFIX}LIMIT_MAX={self.limit_max}"
+            )
+        elif not self.limit_min <= self.limit_initial <= self.limit_max:
             problems.append(
                 f"{PREFIX}LIMIT_INITIAL={self.limit_initial}: must lie between"
                 f" {PREFIX}LIMIT_MIN={self.limit_min} and {PREFIX}LIMIT_MAX={self.limit_max}"

@@ -62,7 +62,9 @@ def test_config_can_be_checked_without_a_word(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("arguments", [(), ("serve",), ("config",), ("config", "--check")])
+@pytest.mark.parametrize(
+    "arguments", [(), ("serve",), ("injector",), ("config",), ("config", "--check")]
+)
 def test_wrong_settings_are_exit_2_with_a_line_each(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -147,7 +149,9 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"llm-sidecar {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("serve", "--help"), ("config", "--help")])
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("serve", "--help"), ("injector", "--help"), ("config", "--help")]
+)
 def test_help_leads_to_the_settings(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
 ) -> None:

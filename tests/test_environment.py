@@ -68,7 +68,7 @@ def test_all_problems_are_told_at_once(load: Load) -> None:
 
 
 def test_strangers_are_told_beside_what_does_not_fit_together(load: Load) -> None:
-    found = problems(load, SIDECAR_LIMIT_MAX="5", SIDECAR_FOO="1")
+    found = problems(load, SIDECAR_LIMIT_MAX="5", SIDECAR_LIMIT_INITIAL="6", SIDECAR_FOO="1")
 
     assert [problem.split("=")[0].split(":")[0] for problem in found] == [
         "SIDECAR_FOO", "SIDECAR_LIMIT_INITIAL",

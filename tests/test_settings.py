@@ -62,6 +62,11 @@ DEFAULTS = {
     "SIDECAR_LOG_FORMAT": "json",
     "SIDECAR_DRAIN_IDLE": "2",
     "SIDECAR_DRAIN_TIMEOUT": "600",
+    "SIDECAR_INJECTOR_HOST": "0.0.0.0",
+    "SIDECAR_INJECTOR_PORT": "8443",
+    "SIDECAR_INJECTOR_CONFIG": "none",
+    "SIDECAR_INJECTOR_CERTIFICATE": "none",
+    "SIDECAR_INJECTOR_KEY": "none",
 }
 """The promised names and defaults; changing one is a breaking change."""
 
@@ -166,6 +171,33 @@ def test_the_initial_limit_lies_between_floor_and_ceiling(load: Load, initial: s
         f"SIDECAR_LIMIT_INITIAL={initial}: must lie between SIDECAR_LIMIT_MIN=2 and"
         " SIDECAR_LIMIT_MAX=256"
     ]
+
+
+@pytest.mark.parametrize(
+    ("floor", "ceiling", "initial"),
+    [("", "5", 5), ("", "1", 1), ("", "10", 10), ("20", "", 20), ("3", "30", 10), ("7", "7", 7)],
+)
+def test_the_default_initial_limit_gives_way(
+    load: Load, floor: str, ceiling: str, initial: int
+) -> None:
+    settings = load(SIDECAR_LIMIT_MIN=floor, SIDECAR_LIMIT_MAX=ceiling)
+
+    assert settings.limit().initial == initial
+    (row,) = (row for row in setting_rows(settings) if row.name == "SIDECAR_LIMIT_INITIAL")
+    assert (row.value, row.default, row.source) == (str(initial), "10", "default")
+
+
+def test_an_initial_limit_that_was_said_does_not_give_way(load: Load) -> None:
+    assert problems(load, SIDECAR_LIMIT_INITIAL="10", SIDECAR_LIMIT_MAX="5") == [
+        "SIDECAR_LIMIT_INITIAL=10: must lie between SIDECAR_LIMIT_MIN=1 and SIDECAR_LIMIT_MAX=5"
+    ]
+
+
+@pytest.mark.parametrize("initial", ["", "7"])
+def test_the_floor_lies_below_the_ceiling(load: Load, initial: str) -> None:
+    wrong = {"SIDECAR_LIMIT_MIN": "8", "SIDECAR_LIMIT_MAX": "5", "SIDECAR_LIMIT_INITIAL": initial}
+
+    assert problems(load, **wrong) == ["SIDECAR_LIMIT_MIN=8: must be at most SIDECAR_LIMIT_MAX=5"]
 
 
 def test_the_default_upstream_must_exist(load: Load) -> None:

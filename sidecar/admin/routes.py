@@ -1,17 +1,14 @@
 """The admin server's paths."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
 
 from sidecar.admin.page import dashboard
+from sidecar.admin.probes import probe_routes
 from sidecar.admin.readiness import Readiness
 
 Snapshot = Callable[[], dict[str, Any]]
@@ -34,9 +31,7 @@ def admin_app(
     app.add_routes(
         [
             web.get("/", _dashboard()),
-            web.get("/healthz", _text("ok\n")),
-            web.get("/readyz", _readyz(readiness)),
-            web.get("/metrics", _metrics(registry)),
+            *probe_routes(registry, readiness),
             web.get("/stats", _stats(snapshot)),
             web.get("/history", _history(history, snapshot, readiness)),
         ]
@@ -51,41 +46,6 @@ def _dashboard() -> _Handler:
         return page.answer(request)
 
     return handle
-
-
-def _text(text: str) -> _Handler:
-    async def handle(_: web.Request) -> web.Response:
-        return web.Response(text=text)
-
-    return handle
-
-
-def _readyz(readiness: Readiness) -> _Handler:
-    async def handle(_: web.Request) -> web.Response:
-        return web.Response(text=f"{readiness.word}\n", status=200 if readiness.ready else 503)
-
-    return handle
-
-
-def _metrics(registry: CollectorRegistry) -> _Handler:
-    async def handle(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        # Read here, at one moment; to write it down takes ten times as long.
-        body = await asyncio.to_thread(encode, _Read(list(registry.collect())))
-        return web.Response(body=body, headers={"Content-Type": content_type})
-
-    return handle
-
-
-class _Read(Collector):
-    """What was read already."""
-
-    def __init__(self, families: Iterable[Metric]) -> None:
-        self._families = families
-
-    def collect(self) -> Iterable[Metric]:
-        """The same."""
-        return self._families
 
 
 def _stats(snapshot: Snapshot) -> _Handler:

@@ -1,7 +1,7 @@
 """What an autoscaler should know: how much of the demand more pods could serve.
 
 A pod whose queue is local asks for company; one that the provider holds back does not: more pods
-would only share the same quota. See README, "Autoscaling".
+would only share the same quota. See README, "Scale".
 """
 
 from dataclasses import dataclass

@@ -9,6 +9,7 @@ from sidecar.errors import (
     AnswerTooLargeError,
     BadRequestError,
     BodyTooLargeError,
+    CertificateError,
     ClientGoneError,
     ConfigError,
     ConnectError,
@@ -17,6 +18,7 @@ from sidecar.errors import (
     ListenError,
     NoAnswerError,
     NoRouteError,
+    ReviewError,
     SdkDeadlineError,
     ShedError,
     SidecarError,
@@ -44,6 +46,9 @@ class Rescue:
 
 _SERVER = RequestStatus.SERVER_ERROR
 _CLIENT = RequestStatus.CLIENT_ERROR
+
+INTERNAL = Rescue(500, "internal", "Internal error.", _SERVER, again=False)
+"""For a bug."""
 
 RESCUES: dict[type[SidecarError], Rescue] = {
     NoRouteError: Rescue(404, "no_route", "No upstream serves this path.", _CLIENT, again=False),
@@ -98,9 +103,10 @@ RESCUES: dict[type[SidecarError], Rescue] = {
     UpstreamError: Rescue(502, "upstream_protocol", "The provider failed.", _SERVER, again=True),
     # Nobody is left to read it; named so that every error has its entry.
     ClientGoneError: Rescue(499, "client_gone", "", RequestStatus.CANCELLED, again=False),
-    ListenError: Rescue(500, "internal", "Internal error.", _SERVER, again=False),
-    ConfigError: Rescue(500, "internal", "Internal error.", _SERVER, again=False),
-    SidecarError: Rescue(500, "internal", "Internal error.", _SERVER, again=False),
+    # The last four are of starting and of the injector: no request meets them.
+    **dict.fromkeys(
+        (SidecarError, ConfigError, ListenError, CertificateError, ReviewError), INTERNAL
+    ),
 }
 """By class, the nearest ancestor counting; sheds are in `SHED_MESSAGES`."""
 
@@ -113,8 +119,6 @@ SHED_MESSAGES: dict[ShedReason, str] = {
     ShedReason.QUOTA_EXHAUSTED: "The provider's quota is used up.",
     ShedReason.WEBSOCKETS_FULL: "As many WebSockets are open as the sidecar may hold.",
 }
-
-INTERNAL = RESCUES[SidecarError]
 
 
 def rescue_of(error: SidecarError) -> Rescue:
