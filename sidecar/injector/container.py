@@ -6,6 +6,8 @@ from typing import Any
 from sidecar.injector.overrides import KILL_MARGIN, Overrides
 
 _DRAIN_TIMEOUT = "SIDECAR_DRAIN_TIMEOUT"
+_LONGEST_DRAIN = 86_400
+"""The setting takes no more, and a sidecar that cannot start would hold the whole pod up."""
 
 
 def sidecar_container(container: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
@@ -35,6 +37,6 @@ def _env(base: list[dict[str, Any]], overrides: Overrides) -> list[dict[str, Any
     env = [entry for entry in base if entry["name"] not in overrides.env]
     env += [{"name": name, "value": value} for name, value in overrides.env.items()]
     if all(entry["name"] != _DRAIN_TIMEOUT for entry in env):
-        longest = max(1, overrides.grace_period - KILL_MARGIN)
+        longest = min(_LONGEST_DRAIN, max(1, overrides.grace_period - KILL_MARGIN))
         env.append({"name": _DRAIN_TIMEOUT, "value": str(longest)})
     return env

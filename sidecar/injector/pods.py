@@ -8,6 +8,8 @@ Pod = dict[str, Any]
 """What `check_pod` has let pass, or a part of it."""
 
 _DEFAULT_GRACE_PERIOD = 30
+_MOST_CONTAINERS = 256
+"""Of each kind: every one is answered with more bytes than it has, and no real pod comes near."""
 
 
 def given(owner: Pod, key: str, default: Any) -> Any:
@@ -40,7 +42,10 @@ def check_pod(pod: Any) -> Pod:
     if not spec.get("containers"):
         raise ReviewError("spec.containers: must be a list that is not empty")
     for key in ("containers", "initContainers"):
-        for index, container in enumerate(_list(f"spec.{key}", given(spec, key, []))):
+        containers = _list(f"spec.{key}", given(spec, key, []))
+        if len(containers) > _MOST_CONTAINERS:
+            raise ReviewError(f"spec.{key}: must be at most {_MOST_CONTAINERS}")
+        for index, container in enumerate(containers):
             _check_container(f"spec.{key}[{index}]", container)
     return checked
 

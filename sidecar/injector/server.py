@@ -17,6 +17,9 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 _READ_TIMEOUT = 10.0
 """Seconds for a body: the API server gives the whole review 30 at most, 5 by the chart."""
 
+_KEEPALIVE = 120.0
+"""Seconds of silence on a connection: above Go's 90, so that the API server is the one who closes."""
+
 _LINGER = 2.0
 """Seconds in which the rest of a refused body is read away, so that the refusal is seen."""
 
@@ -57,6 +60,7 @@ class Webhook:
             logger=_SILENT,
             auto_decompress=False,  # the API server does not compress, and others might overdo it
             lingering_time=_LINGER,
+            keepalive_timeout=_KEEPALIVE,
             shutdown_timeout=_READ_TIMEOUT,
         )
 

@@ -78,6 +78,7 @@ PODS: dict[str, Object] = {
     "longer grace": pod(annotations={"termination-grace-period": "630"}),
     "shorter grace": pod(annotations={"termination-grace-period": "10"}),
     "equal grace": pod(annotations={"termination-grace-period": "30"}),
+    "two days of grace": pod(terminationGracePeriodSeconds=172_800),
     "no grace": pod(terminationGracePeriodSeconds=0),
     "a trailing line end": pod(annotations={"max-concurrency": "5\n"}),
     "an upstream twice": pod(annotations={"upstreams": "a=http://x,a=http://y"}),

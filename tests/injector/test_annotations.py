@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sidecar.injector.annotations import ANNOTATIONS, MAX_LENGTH, PREFIX, Annotation
@@ -123,6 +123,7 @@ def test_a_value_that_is_not_allowed(key: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["queue-timeout", "drain-timeout", "queue-size", "log-level"])
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_the_sidecar_takes_every_allowed_value(key: str, data: st.DataObject) -> None:
     annotation = BY_KEY[key]

@@ -36,7 +36,9 @@ def test_overridden_variables_leave_their_place_and_come_last() -> None:
     assert container["env"][3]["value"] == "error"
 
 
-@pytest.mark.parametrize(("grace", "drain"), [(0, "1"), (1, "1"), (3, "1"), (4, "2"), (630, "628")])
+@pytest.mark.parametrize(
+    ("grace", "drain"), [(0, "1"), (1, "1"), (3, "1"), (4, "2"), (630, "628"), (172_800, "86400")]
+)
 def test_the_drain_follows_the_pods_grace_period(grace: int, drain: str) -> None:
     container = sidecar_container(CONFIG.container, overrides(grace_period=grace))
 

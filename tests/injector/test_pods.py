@@ -37,6 +37,7 @@ C0 = "spec.containers[0]"
         (spec(terminationGracePeriodSeconds=True), "spec.terminationGracePeriodSeconds: must be a whole number"),
         (spec(terminationGracePeriodSeconds=1.5), "spec.terminationGracePeriodSeconds: must be a whole number"),
         (spec(os="windows"), "spec.os: must be an object"),
+        (spec(containers=[{"name": "a"}] * 257), "spec.containers: must be at most 256"),
         (spec(containers=None), "spec.containers: must be a list that is not empty"),
         (spec(containers=[]), "spec.containers: must be a list that is not empty"),
         (spec(containers={"name": "a"}), "spec.containers: must be a list"),
