@@ -98,7 +98,7 @@ class Api:
         return Answer(response.json(), warnings)
 
     def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        response = self._client.request(method, path, **options)
+        response = eventually(lambda: self._try(method, path, options), f"{method} {path}")
         if response.is_success:
             return response
         try:
@@ -106,6 +106,11 @@ class Api:
         except (ValueError, KeyError):  # not the API server's own answer
             message = response.text
         raise ApiError(response.status_code, message)
+
+    def _try(self, method: str, path: str, options: dict[str, Any]) -> httpx.Response | None:
+        """None if it shall be tried again: so are lists of a resource that was defined just now."""
+        response = self._client.request(method, path, **options)
+        return None if response.status_code == httpx.codes.TOO_MANY_REQUESTS else response
 
     def ready(self) -> bool:
         """Whether the API server says that it is."""

@@ -11,7 +11,7 @@ _EVERY = 0.05
 """Seconds between two looks."""
 
 
-def eventually(look: Callable[[], T], what: str, *, seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T | None], what: str, *, seconds: float = 30.0) -> T:
     """Look until there is something to see, and give it. Raises TimeoutError after `seconds`."""
     pause = threading.Event()
     end = time.monotonic() + seconds  # noqa: TID251  # another process keeps no virtual time
