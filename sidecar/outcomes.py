@@ -150,3 +150,5 @@ class ReviewOutcome(StrEnum):
     """A pod that has the sidecar already, or did not ask for it."""
     INVALID = "invalid"
     """No review of a pod."""
+    FAILED = "failed"
+    """A bug of ours: answered with 500, so that the failure policy decides."""

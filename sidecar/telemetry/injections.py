@@ -44,6 +44,7 @@ class InjectionObserver:
 
     def failed(self, error: Exception) -> None:
         """A review met a bug."""
+        self.reviews[ReviewOutcome.FAILED] += 1
         self._log.error("bug", **bug_fields(error))
 
 

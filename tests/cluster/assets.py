@@ -3,10 +3,8 @@
 import os
 import shutil
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
-
+from tests.missing import missing
 from tests.tools.build import TOOLS, folder
 
 
@@ -24,10 +22,3 @@ def find_assets() -> Path:
             " `make kube` builds them, or KUBE_ASSETS names their folder"
         )
     return place
-
-
-def missing(reason: str) -> NoReturn:
-    """Leave the test out, or fail in continuous integration."""
-    if os.environ.get("CI"):  # noqa: TID251  # the sidecar does not read it, these tests do
-        pytest.fail(reason)
-    pytest.skip(reason)

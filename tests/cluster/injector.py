@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 
 from tests.cluster.api import Api, Object
-from tests.cluster.assets import missing
 from tests.cluster.daemon import Daemon
 from tests.cluster.volume import Volume
+from tests.missing import missing
 
 
 class Injector:

@@ -27,16 +27,18 @@ def test_reviews_are_counted_by_outcome_from_the_start() -> None:
     expiry = "llm_sidecar_injector_certificate_expiry_timestamp_seconds 1.795892585e+09"
 
     assert exported(observer) == [
-        *(reviews % (outcome, "0.0") for outcome in ("injected", "unchanged", "invalid")),
+        *(reviews % (outcome, "0.0") for outcome in ("injected", "unchanged", "invalid", "failed")),
         expiry,
     ]
     observer.reviewed(ReviewOutcome.INJECTED, namespace="a", warnings=1)
     observer.reviewed(ReviewOutcome.INJECTED, namespace="b")
     observer.reviewed(ReviewOutcome.INVALID, problem="the body must be JSON")
+    observer.failed(KeyError())
     assert exported(observer) == [
         reviews % ("injected", "2.0"),
         reviews % ("unchanged", "0.0"),
         reviews % ("invalid", "1.0"),
+        reviews % ("failed", "1.0"),
         expiry,
     ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.missing import missing
 from tests.tools import build
 from tests.tools.build import BY_DEFAULT, TOOLS, Tool
 
@@ -16,7 +17,7 @@ MAIN = "package main\n\nvar version string\n\nfunc main() { print(version) }\n"
 def greet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A tool of one file, which is not downloaded; gives the folder of its module."""
     if shutil.which("go") is None:
-        pytest.skip("no Go on this machine")
+        missing("no Go on this machine")
     module = tmp_path / "modules" / "greet"
     module.mkdir(parents=True)
     (module / "go.mod").write_text("module greet\n\ngo 1.21\n", "utf-8")
